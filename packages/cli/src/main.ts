@@ -1,0 +1,3 @@
+import { VERSION } from "@agentbus/core";
+
+console.log(VERSION);

@@ -1,0 +1,37 @@
+// Runs the compiled tests: `npm test`, or `npm test -- crash attack` for the files whose path contains one of the words.
+// Lists the files itself, from the sources: node --test takes globs only since Node 21, and a test that was renamed
+// or removed leaves its old output behind.
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const words = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
+const nodeOptions = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
+
+const files = [...testsIn("packages/core"), ...testsIn("packages/cli"), ...testsIn(".")].filter(
+  (file) => words.length === 0 || words.some((word) => file.includes(word)),
+);
+if (files.length === 0) {
+  console.error(words.length === 0 ? "no tests found" : `no test file's path contains ${words.join(" or ")}`);
+  process.exit(1);
+}
+
+const concurrency = Math.max(2, Math.min(4, availableParallelism()));
+const runner = spawn(
+  process.execPath,
+  ["--test", "--enable-source-maps", `--test-concurrency=${concurrency}`, ...nodeOptions, ...files],
+  { cwd: root, stdio: "inherit" },
+);
+runner.on("exit", (code) => {
+  process.exitCode = code ?? 1;
+});
+
+/** `<package>/test/x.test.ts` → `<package>/build/test/x.test.js` */
+function testsIn(packageDir) {
+  return readdirSync(`${root}/${packageDir}/test`, { recursive: true })
+    .filter((name) => name.endsWith(".test.ts"))
+    .sort()
+    .map((name) => `${packageDir}/build/test/${name.replace(/\.ts$/, ".js")}`.replace(/^\.\//, ""));
+}
