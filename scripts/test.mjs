@@ -21,7 +21,14 @@ if (files.length === 0) {
 const concurrency = Math.max(2, Math.min(4, availableParallelism()));
 const runner = spawn(
   process.execPath,
-  ["--test", "--enable-source-maps", `--test-concurrency=${concurrency}`, ...nodeOptions, ...files],
+  [
+    "--test",
+    "--test-reporter=spec",
+    "--enable-source-maps",
+    `--test-concurrency=${concurrency}`,
+    ...nodeOptions,
+    ...files,
+  ],
   { cwd: root, stdio: "inherit" },
 );
 runner.on("exit", (code) => {
