@@ -69,7 +69,7 @@ function withoutRequire(code) {
   const inlined = code.replaceAll(/require\("ajv\/dist\/runtime\/ucs2length"\)\.default/g, "codePointLength");
   const leftOver = /^.*\brequire\(.*$/m.exec(inlined)?.[0];
   if (leftOver !== undefined) throw new Error(`a schema uses a keyword whose code needs ajv at run time: ${leftOver}`);
-  return `${inlined}\n${codePointLength}\n`;
+  return `${inlined}\n${codePointLength.toString()}\n`;
 }
 
 function codePointLength(text) {
