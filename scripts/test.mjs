@@ -19,11 +19,13 @@ if (files.length === 0) {
 }
 
 const concurrency = Math.max(2, Math.min(4, availableParallelism()));
+// The time limit, ten minutes for a file, only keeps a test that hangs from hanging CI.
 const runner = spawn(
   process.execPath,
   [
     "--test",
     "--test-reporter=spec",
+    "--test-timeout=600000",
     "--enable-source-maps",
     `--test-concurrency=${concurrency}`,
     ...nodeOptions,
