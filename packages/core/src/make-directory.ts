@@ -27,8 +27,8 @@ export function makeDirectory(fileSystem: FileSystem, path: string, mode: number
   const failure = makeInChild(path, mode & ~SETGID);
   if (failure === "EEXIST") throw Object.assign(new Error(`EEXIST: ${path} was made meanwhile`), { code: failure });
   if (failure !== undefined) throw cannotHave(path, mode, failure);
+  if (modeOf(fileSystem, path) === mode || changeMode(fileSystem, path, mode)) return;
   const actual = modeOf(fileSystem, path);
-  if (actual === mode) return;
   fileSystem.rmdir(path); // Nobody shall take it for a finished one.
   throw cannotHave(path, mode, `it gets ${octal(actual)}, and chmod is refused`);
 }
