@@ -46,15 +46,24 @@ export class ThrowawayAccounts {
 }
 
 /**
- * Runs an ES module as another account and gives what it prints. Its imports are loaded by root first, so that the account need not be able
- * to read the repository.
+ * Runs an ES module as another account and gives what it prints. Its imports are loaded by root first: the account
+ * need not be able to read the repository.
+ *
+ * @param preparation what root does last, such as taking groups away
  */
-export async function runAs(user: string, module: string): Promise<string> {
+export async function runAs(user: string, module: string, preparation = ""): Promise<string> {
   const [imports, body] = splitImports(module);
-  const code = `${imports}\nprocess.initgroups(${JSON.stringify(user)}, ${primaryGroup(user)});
+  const code = `${imports}\nprocess.initgroups(${JSON.stringify(user)}, ${primaryGroup(user)}); ${preparation}
 process.setgid(${primaryGroup(user)}); process.setuid(${JSON.stringify(user)});\n${body}`;
-  const options = { cwd: "/", env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" } };
-  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", code], options);
+  return runHere(code, { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" });
+}
+
+/** Runs an ES module in a process of its own, and gives what it prints. */
+export async function runHere(module: string, env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", module], {
+    cwd: "/",
+    env,
+  });
   return stdout;
 }
 
