@@ -1,0 +1,119 @@
+import fs from "node:fs";
+import type { FileSystem, Path } from "./file-system.js";
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs.constants;
+
+/** Reads up to this size happen at once; larger ones go through the thread pool. In bytes. */
+const SYNC_READ_BYTES = 128 * 1024;
+
+/** Why a file that somebody else may have made cannot be read as one. */
+export class UnfitFile extends Error {
+  constructor(
+    readonly why: "not-a-file" | "too-large" | "unreadable",
+    message: string,
+    readonly stat: fs.Stats | undefined,
+  ) {
+    super(message);
+  }
+}
+
+export interface BoundedFile {
+  readonly stat: fs.Stats;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Reads a file that another account may have made, once, whole and bounded. It neither follows a link nor waits for a FIFO, a
+ * device or a lease (open(2): O_NONBLOCK), and judges the descriptor, so what is read is what was judged.
+ *
+ * The result is a promise only when the file is large.
+ * @throws UnfitFile, or the system's error for what the file is not to blame for: ENOENT, EMFILE, EIO …
+ */
+export function readBounded(fileSystem: FileSystem, path: Path, maxBytes: number): BoundedFile | Promise<BoundedFile> {
+  const { fd, stat } = openForeign(fileSystem, path, maxBytes);
+  if (stat.size > SYNC_READ_BYTES) return readLarge(fileSystem, fd, stat, maxBytes);
+  try {
+    return { stat, bytes: readSmall(fileSystem, fd, stat, maxBytes) };
+  } finally {
+    fileSystem.close(fd);
+  }
+}
+
+/** The same for a file that is small by contract, such as `subscription.json`. @param maxBytes at most 131,072 */
+export function readSmallFile(fileSystem: FileSystem, path: Path, maxBytes: number): BoundedFile {
+  const { fd, stat } = openForeign(fileSystem, path, maxBytes);
+  try {
+    return { stat, bytes: readSmall(fileSystem, fd, stat, maxBytes) };
+  } finally {
+    fileSystem.close(fd);
+  }
+}
+
+function openForeign(fileSystem: FileSystem, path: Path, maxBytes: number): { fd: number; stat: fs.Stats } {
+  let fd: number;
+  try {
+    fd = fileSystem.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  } catch (error) {
+    throw unfitByErrno(error) ?? error;
+  }
+  try {
+    const stat = fileSystem.fstat(fd);
+    if (!stat.isFile()) throw new UnfitFile("not-a-file", `it is a ${kindOf(stat)}`, stat);
+    if (stat.size > maxBytes) throw new UnfitFile("too-large", `${stat.size} bytes, at most ${maxBytes}`, stat);
+    return { fd, stat };
+  } catch (error) {
+    fileSystem.close(fd);
+    throw error;
+  }
+}
+
+/** One byte more than the size at hand, so that a file that grows under the reader is noticed. */
+function readSmall(fileSystem: FileSystem, fd: number, stat: fs.Stats, maxBytes: number): Buffer {
+  const buffer = Buffer.allocUnsafe(Math.min(stat.size, maxBytes) + 1);
+  let length = 0;
+  while (length < buffer.length) {
+    const bytes = fileSystem.read(fd, buffer, length, buffer.length - length, null);
+    if (bytes === 0) return buffer.subarray(0, length);
+    length += bytes;
+  }
+  throw new UnfitFile("too-large", "it grew while it was read", stat);
+}
+
+async function readLarge(fileSystem: FileSystem, fd: number, stat: fs.Stats, maxBytes: number): Promise<BoundedFile> {
+  try {
+    const buffer = Buffer.allocUnsafe(Math.min(stat.size, maxBytes) + 1);
+    let length = 0;
+    while (length < buffer.length) {
+      const bytes = await fileSystem.readAsync(fd, buffer, length, buffer.length - length, null);
+      if (bytes === 0) return { stat, bytes: buffer.subarray(0, length) };
+      length += bytes;
+    }
+    throw new UnfitFile("too-large", "it grew while it was read", stat);
+  } finally {
+    fileSystem.close(fd);
+  }
+}
+
+function unfitByErrno(error: unknown): UnfitFile | undefined {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "ELOOP": // a symbolic link (O_NOFOLLOW)
+    case "EMLINK": // the same on FreeBSD
+      return new UnfitFile("not-a-file", "it is a symbolic link", undefined);
+    case "ENXIO": // a socket
+    case "ENODEV":
+    case "EOPNOTSUPP":
+      return new UnfitFile("not-a-file", "it is a socket or a device", undefined);
+    case "EACCES":
+    case "EPERM":
+      return new UnfitFile("unreadable", "its mode does not let this account read it", undefined);
+    default:
+      return undefined;
+  }
+}
+
+function kindOf(stat: fs.Stats): string {
+  if (stat.isDirectory()) return "directory";
+  if (stat.isFIFO()) return "FIFO";
+  if (stat.isSocket()) return "socket";
+  return stat.isSymbolicLink() ? "symbolic link" : "device";
+}

@@ -1,0 +1,81 @@
+import fs from "node:fs";
+
+/** A path: bytes where a name comes from somebody else and need not be UTF-8. */
+export type Path = string | Buffer;
+
+/**
+ * The seam between agentbus and the kernel: every file that core touches passes through here, so a test can refuse,
+ * shorten or kill at each single call.
+ *
+ * The calls without a promise block. That is on purpose for small metadata operations on a local filesystem, where a
+ * hop through the thread pool costs several times the call itself; what may really block (fsync, large reads) has a
+ * promise.
+ */
+export interface FileSystem {
+  open(path: Path, flags: number, mode?: number): number;
+  close(fd: number): void;
+  read(fd: number, buffer: Uint8Array, offset: number, length: number, position: number | null): number;
+  write(fd: number, buffer: Uint8Array, offset: number, length: number, position: number | null): number;
+  fstat(fd: number): fs.Stats;
+  stat(path: Path): fs.Stats;
+  lstat(path: Path): fs.Stats;
+  /** `st_ctime` in nanoseconds: unlike `st_mtime`, nobody can set it. */
+  changeTimeNs(path: Path): bigint;
+  fchmod(fd: number, mode: number): void;
+  chmod(path: Path, mode: number): void;
+  chown(path: Path, uid: number, gid: number): void;
+  link(from: Path, to: Path): void;
+  rename(from: Path, to: Path): void;
+  unlink(path: Path): void;
+  mkdir(path: Path, mode: number): void;
+  rmdir(path: Path): void;
+  /** Names in latin1, which maps every byte to one character, so that no name is lost or merged in decoding. */
+  readdir(path: Path): string[];
+  readdirAsync(path: Path): Promise<string[]>;
+  readAsync(fd: number, buffer: Uint8Array, offset: number, length: number, position: number | null): Promise<number>;
+  fsync(fd: number): Promise<void>;
+  fdatasync(fd: number): Promise<void>;
+}
+
+export const nodeFileSystem: FileSystem = Object.freeze({
+  open: fs.openSync,
+  close: fs.closeSync,
+  read: fs.readSync,
+  write: fs.writeSync,
+  fstat: (fd: number) => fs.fstatSync(fd),
+  stat: (path: Path) => fs.statSync(path),
+  lstat: (path: Path) => fs.lstatSync(path),
+  changeTimeNs: (path: Path) => fs.statSync(path, { bigint: true }).ctimeNs,
+  fchmod: fs.fchmodSync,
+  chmod: fs.chmodSync,
+  chown: fs.chownSync,
+  link: fs.linkSync,
+  rename: fs.renameSync,
+  unlink: fs.unlinkSync,
+  mkdir: (path: Path, mode: number) => void fs.mkdirSync(path, { mode }),
+  rmdir: (path: Path) => fs.rmdirSync(path),
+  readdir: (path: Path) => fs.readdirSync(path, "latin1"),
+  readdirAsync: (path: Path) => fs.promises.readdir(path, "latin1"),
+  readAsync: (fd, buffer, offset, length, position) =>
+    new Promise((resolve, reject) => {
+      fs.read(fd, buffer, offset, length, position, (error, bytes) => (error ? reject(error) : resolve(bytes)));
+    }),
+  fsync: (fd: number) =>
+    new Promise<void>((resolve, reject) => fs.fsync(fd, (error) => (error ? reject(error) : resolve()))),
+  fdatasync: (fd: number) =>
+    new Promise<void>((resolve, reject) => fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()))),
+} satisfies FileSystem);
+
+/** Writes all of `bytes`: write(2) may take less than it was given, above all on a disk that is nearly full. */
+export function writeAll(fileSystem: FileSystem, fd: number, bytes: Uint8Array): void {
+  let written = 0;
+  while (written < bytes.length) written += fileSystem.write(fd, bytes, written, bytes.length - written, null);
+}
+
+/** Joins a directory and a latin1-decoded name; as bytes when the name is not plain ASCII. */
+export function joinName(dir: string, name: string): Path {
+  // eslint-disable-next-line no-control-regex
+  return /^[\x00-\x7f]*$/.test(name)
+    ? `${dir}/${name}`
+    : Buffer.concat([Buffer.from(`${dir}/`), Buffer.from(name, "latin1")]);
+}
