@@ -1,0 +1,77 @@
+import { randomFillSync } from "node:crypto";
+import { monotonicFactory } from "ulid";
+
+/**
+ * `<priority>-<ulid>-<random>`: name order is delivery order, and the random part, which the id does not give away, keeps a
+ * message unreadable in a directory that cannot be listed. Files add `.json`.
+ */
+const MESSAGE_FILE = /^[0-9]-[0-9A-HJKMNP-TV-Z]{26}-[a-z2-7]{26}\.json$/;
+const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
+const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
+const RANDOM_LENGTH = 26;
+
+export function isMessageFile(name: string): boolean {
+  return MESSAGE_FILE.test(name);
+}
+
+export function isUlid(text: string): boolean {
+  return ULID.test(text);
+}
+
+/** The time in a ULID, in milliseconds since 1970 (https://github.com/ulid/spec). */
+export function ulidTimeMs(ulid: string): number {
+  let time = 0;
+  for (let i = 0; i < 10; i++) time = time * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".indexOf(ulid[i] ?? "0");
+  return time;
+}
+
+/** The ULID inside a message file's name; "" when the name is not one of ours. */
+export function ulidOf(fileName: string): string {
+  return isMessageFile(fileName) ? fileName.slice(2, 28) : "";
+}
+
+/** Makes the ids and file names of one publisher: each sorts after the one before, also when the clock steps back. */
+export class NameSource {
+  readonly #random = new RandomText();
+  readonly #nextUlid = monotonicFactory(() => this.#random.fraction());
+
+  ulid(): string {
+    return this.#nextUlid();
+  }
+
+  /** A message file's name. @param ulid orders it among this publisher's messages of that priority. */
+  messageFile(priority: number, ulid: string): string {
+    return `${priority}-${ulid}-${this.#random.text(RANDOM_LENGTH)}.json`;
+  }
+
+  /** `length` characters of 5 random bits each. */
+  random(length: number): string {
+    return this.#random.text(length);
+  }
+}
+
+/** Random characters from a pool, because one call of the generator costs more than the hundred bytes that it gives. */
+class RandomText {
+  readonly #pool = Buffer.alloc(4096);
+  #next = this.#pool.length;
+
+  #byte(): number {
+    if (this.#next === this.#pool.length) {
+      randomFillSync(this.#pool);
+      this.#next = 0;
+    }
+    return this.#pool[this.#next++] ?? 0;
+  }
+
+  text(length: number): string {
+    let text = "";
+    for (let i = 0; i < length; i++) text += ALPHABET[this.#byte() & 31];
+    return text;
+  }
+
+  /** In [0, 1), in steps of 1/256: `ulid` takes five bits of it. */
+  fraction(): number {
+    return this.#byte() / 256;
+  }
+}

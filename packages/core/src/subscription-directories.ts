@@ -1,0 +1,69 @@
+import { Directory } from "./directory.js";
+import { errnoOf } from "./errors.js";
+import type { Spool } from "./spool.js";
+import { labelOf, type SubscriptionRecord } from "./subscription-record.js";
+import { hasTally, TALLY } from "./tally.js";
+
+/**
+ * A subscription as its receiver holds it: its directories, pinned, because in a queue any member could swap one for a link
+ * into the consumer's own files.
+ */
+export class SubscriptionDirectories {
+  readonly label: string;
+  readonly path: string;
+  /** Where messages arrive. */
+  readonly new: Directory;
+  /** Claimed by a consumer. */
+  readonly cur: Directory;
+  /** Waiting for another attempt. */
+  readonly retry: Directory;
+  /** Given up, with the reason. */
+  readonly dead: Directory;
+  /** An inbox's tally; undefined elsewhere. */
+  readonly tallyDir: string | undefined;
+  readonly #opened: Directory[] = [];
+  readonly #spool: Spool;
+
+  /** @throws the system's error; ENOENT when the subscription is not there */
+  constructor(
+    spool: Spool,
+    parentDir: string,
+    directoryName: string,
+    readonly record: SubscriptionRecord,
+  ) {
+    this.#spool = spool;
+    this.label = labelOf(record);
+    this.path = `${parentDir}/${directoryName}`;
+    this.tallyDir = hasTally(spool, { record }) ? `${this.path}/${TALLY}` : undefined;
+    try {
+      const top = this.#open(parentDir, directoryName);
+      this.new = this.#open(top, "new");
+      this.cur = this.#open(top, "cur");
+      this.retry = this.#open(top, "retry");
+      this.dead = this.#open(top, "dead");
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** False once the subscription was removed, or removed and made anew, under its consumer. */
+  isInPlace(): boolean {
+    try {
+      return this.#spool.fileSystem.lstat(`${this.path}/new`).ino === this.new.ino;
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
+      throw error;
+    }
+  }
+
+  close(): void {
+    for (const directory of this.#opened.splice(0)) directory.close();
+  }
+
+  #open(parent: Directory | string, name: string): Directory {
+    const directory = Directory.open(this.#spool.fileSystem, parent, name);
+    this.#opened.push(directory);
+    return directory;
+  }
+}
