@@ -1,0 +1,80 @@
+import { errnoOf } from "../errors.js";
+import type { Spool } from "../spool.js";
+import { hasTally, TALLY } from "../tally.js";
+import { isGone, type Target } from "./target.js";
+
+/** A count is reused at least this long, in milliseconds … */
+const COUNT_FOR_MS = 250;
+/** … and this many times as long as counting took, so that a large backlog costs its publishers at most 1 % of their time. */
+const COUNT_SHARE = 100;
+
+interface Count {
+  readonly files: number;
+  /** By performance.now(). */
+  readonly validUntil: number;
+  /** Files that this publisher added since. */
+  added: number;
+}
+
+/**
+ * How many files wait in a subscription.
+ *
+ * Counting lists a directory, so a count is reused while the limit is far. Near it every publish counts; several publishers
+ * that count at once may together overshoot by one file each.
+ */
+export class Backlog {
+  readonly #spool: Spool;
+  readonly #counts = new WeakMap<Target, Count>();
+
+  constructor(spool: Spool) {
+    this.#spool = spool;
+  }
+
+  limitOf(target: Target): number {
+    return target.record.maxBacklog ?? this.#spool.limits.maxBacklog;
+  }
+
+  /** False when the subscription holds as many files as it allows. */
+  hasRoom(target: Target): boolean {
+    // Whoever awaits an answer reads it at once, and is gone when the process is.
+    if (target.record.kind === "reply") return true;
+    const limit = this.limitOf(target);
+    let count = this.#counts.get(target);
+    if (count === undefined || isOld(count, limit)) {
+      count = this.#count(target);
+      this.#counts.set(target, count);
+    }
+    return count.files + count.added < limit;
+  }
+
+  noteAdded(target: Target): void {
+    const count = this.#counts.get(target);
+    if (count !== undefined) count.added++;
+  }
+
+  #count(target: Target): Count {
+    const began = performance.now();
+    const files = this.#list(target);
+    const now = performance.now();
+    return { files, validUntil: now + Math.max(COUNT_FOR_MS, COUNT_SHARE * (now - began)), added: 0 };
+  }
+
+  #list(target: Target): number {
+    try {
+      const directory = target.openDirectory(hasTally(this.#spool, target) ? TALLY : "new");
+      try {
+        return this.#spool.fileSystem.readdir(directory.base).length;
+      } finally {
+        directory.close();
+      }
+    } catch (error) {
+      // Gone, or an inbox that somebody made by hand without a tally: nothing to go by.
+      if (isGone(error) || errnoOf(error) === "EACCES") return 0;
+      throw error;
+    }
+  }
+}
+
+function isOld(count: Count, limit: number): boolean {
+  return performance.now() > count.validUntil || count.added >= (limit - count.files) / 4;
+}

@@ -1,0 +1,333 @@
+import { BusError, fromErrno } from "../errors.js";
+import { ignoreMissing } from "../directory.js";
+import type { Spool } from "../spool.js";
+import { Backlog } from "./backlog.js";
+import { Drafts, type Draft } from "./drafts.js";
+import { FanOut, type Delivery, type SyncLevel } from "./fan-out.js";
+import type { FullPolicy } from "./publisher.js";
+import { RoomQueue } from "./room-queue.js";
+import { SubscriptionIndex } from "./subscription-index.js";
+import type { Target } from "./target.js";
+
+/** Publishes may share a file up to so many … */
+const MAX_SHARED = 256;
+/** … and so many bytes. */
+const MAX_SHARED_BYTES = 256 * 1024;
+
+/** One envelope on its way into the spool. */
+export interface Parcel {
+  /** Set for a direct message. */
+  readonly to: string | undefined;
+  readonly topic: string;
+  /** The ULID that places it among this publisher's messages. */
+  readonly order: string;
+  readonly priority: number;
+  /** One line of JSON, with its newline. */
+  readonly bytes: Buffer;
+  readonly sync: SyncLevel;
+  readonly isMandatory: boolean;
+  readonly keepsLink: boolean;
+  readonly onFull: FullPolicy;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What became of a parcel, by the labels of its subscriptions. */
+export interface Outcome {
+  readonly stored: readonly string[];
+  readonly full: readonly string[];
+  readonly failed: readonly { readonly label: string; readonly error: unknown }[];
+  /** The publisher's own links, when it asked to keep them. */
+  readonly keptPaths: readonly string[];
+}
+
+interface Waiting {
+  readonly parcel: Parcel;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Takes parcels in order, looks up who gets them, and commits them: neighbours in the queue that go to the same subscriptions
+ * share a file.
+ *
+ * Without `sync` all of this happens in the microtask after `put()`. With it, parcels that arrive while the disk is busy form the
+ * next group, so that one fsync carries them all (group commit).
+ */
+export class Outbox {
+  readonly #spool: Spool;
+  readonly #index: SubscriptionIndex;
+  readonly #drafts: Drafts;
+  readonly #backlog: Backlog;
+  readonly #fanOut: FanOut;
+  readonly #roomQueue = new RoomQueue();
+  readonly #closing = new AbortController();
+  #queue: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  #unsettled = new Set<Promise<unknown>>();
+
+  constructor(spool: Spool) {
+    this.#spool = spool;
+    this.#index = new SubscriptionIndex(spool);
+    this.#drafts = new Drafts(spool);
+    this.#backlog = new Backlog(spool);
+    this.#fanOut = new FanOut(spool, this.#drafts, this.#backlog);
+  }
+
+  put(parcel: Parcel): Promise<Outcome> {
+    if (this.#closing.signal.aborted) return Promise.reject(closed());
+    const outcome = new Promise<Outcome>((resolve, reject) => {
+      this.#queue.push({ parcel, resolve, reject });
+    });
+    // A microtask later, the publishes of this tick are all in the queue.
+    this.#running ??= Promise.resolve().then(() => this.#run());
+    this.#unsettled.add(outcome);
+    const forget = () => void this.#unsettled.delete(outcome);
+    outcome.then(forget, forget);
+    return outcome;
+  }
+
+  forget(keptPath: string): void {
+    ignoreMissing(() => this.#spool.fileSystem.unlink(keptPath));
+  }
+
+  async drain(): Promise<void> {
+    while (this.#unsettled.size > 0) await Promise.allSettled(this.#unsettled);
+  }
+
+  async close(): Promise<void> {
+    // Parcels that have been handed in are committed; those that wait for room are not.
+    await this.#running;
+    this.#closing.abort(closed());
+    await this.drain();
+    this.#drafts.close();
+    this.#index.close();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        const waiting = this.#queue;
+        this.#queue = [];
+        await this.#settleAll(waiting);
+      }
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Commits parcels that were all handed in before this look at the subscriptions, in their order. */
+  async #settleAll(waiting: readonly Waiting[]): Promise<void> {
+    try {
+      const identified = this.#index.refresh();
+      if (identified !== undefined) await identified;
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+      return;
+    }
+    for (let next = 0; next < waiting.length;) {
+      const group = this.#groupAt(waiting, next);
+      next += group.waiting.length;
+      const committing = this.#settle(group);
+      if (committing !== undefined) await committing;
+    }
+  }
+
+  /** The longest run of neighbours that can share one file. */
+  #groupAt(all: readonly Waiting[], start: number): Group {
+    const first = all[start] as Waiting;
+    const group: Waiting[] = [first];
+    const looked = this.#lookUp(first.parcel);
+    if (looked.error !== undefined || !this.#mayShare(first.parcel, looked.targets))
+      return { waiting: group, ...looked };
+    let bytes = first.parcel.bytes.length;
+    for (let i = start + 1; i < all.length && group.length < MAX_SHARED; i++) {
+      const { parcel } = all[i] as Waiting;
+      bytes += parcel.bytes.length;
+      if (bytes > MAX_SHARED_BYTES || !isAlike(parcel, first.parcel)) break;
+      group.push(all[i] as Waiting);
+    }
+    return { waiting: group, ...looked };
+  }
+
+  #lookUp(parcel: Parcel): { targets: readonly Target[]; error?: unknown } {
+    try {
+      parcel.signal?.throwIfAborted();
+      const targets =
+        parcel.to === undefined ? this.#index.forTopic(parcel.topic) : [this.#index.forAddress(parcel.to)];
+      if (targets.length === 0 && parcel.isMandatory) throw nobody(parcel.topic);
+      return { targets };
+    } catch (error) {
+      return { targets: [], error };
+    }
+  }
+
+  /** Limits count files, and a file in a queue is one account's work: neither may hold several messages. */
+  #mayShare(parcel: Parcel, targets: readonly Target[]): boolean {
+    if (parcel.keepsLink) return false;
+    return targets.every(({ record }) => record.kind !== "queue" && record.maxBacklog === undefined);
+  }
+
+  #settle({ waiting, targets, error }: Group): void | Promise<void> {
+    if (error !== undefined) return void waiting.forEach(({ reject }) => reject(error));
+    if (targets.length === 0) return void waiting.forEach(({ resolve }) => resolve(NOBODY));
+    try {
+      const [first] = waiting as [Waiting];
+      const roomy = targets.filter(
+        (target) => !this.#roomQueue.isWaiting(target.label) && this.#backlog.hasRoom(target),
+      );
+      const full = targets.filter((target) => !roomy.includes(target));
+      const bytes =
+        waiting.length === 1 ? first.parcel.bytes : Buffer.concat(waiting.map(({ parcel }) => parcel.bytes));
+      const committed = this.#commit(first.parcel, bytes, roomy);
+      if (!(committed instanceof Promise)) return this.#tell(waiting, committed, full);
+      return committed.then(
+        (delivery) => this.#tell(waiting, delivery, full),
+        (failure: unknown) => waiting.forEach(({ reject }) => reject(failure)),
+      );
+    } catch (failure) {
+      for (const { reject } of waiting) reject(fromErrno(failure, "publish"));
+    }
+  }
+
+  /** Writes once, links everywhere; a promise only when it has to wait for the disk. */
+  #commit(parcel: Parcel, bytes: Buffer, targets: readonly Target[]): Committed | Promise<Committed> {
+    if (targets.length === 0) return { stored: [], gone: [], failed: [] };
+    const fileName = this.#spool.names.messageFile(parcel.priority, parcel.order);
+    const draft = this.#drafts.write(bytes);
+    if (parcel.sync !== "none") return this.#commitToDisk(parcel, draft, fileName, targets);
+    return this.#finish(parcel, draft, fileName, this.#fanOut.link(draft, fileName, targets));
+  }
+
+  async #commitToDisk(parcel: Parcel, draft: Draft, fileName: string, targets: readonly Target[]): Promise<Committed> {
+    try {
+      await this.#fanOut.syncData(draft);
+    } catch (error) {
+      this.#drafts.discard(draft);
+      throw error;
+    }
+    const delivery = this.#fanOut.link(draft, fileName, targets);
+    try {
+      if (parcel.sync === "full") await this.#fanOut.syncLinks(draft, delivery.stored);
+    } catch (error) {
+      // They hold the message, but nobody can promise that they will after a power cut.
+      const failed = [...delivery.failed, ...delivery.stored.map((target) => ({ target, error }))];
+      return this.#finish(parcel, draft, fileName, { stored: [], gone: delivery.gone, failed });
+    }
+    return this.#finish(parcel, draft, fileName, delivery);
+  }
+
+  #finish(parcel: Parcel, draft: Draft, fileName: string, delivery: Delivery): Committed {
+    if (parcel.keepsLink && delivery.stored.length > 0) {
+      return { ...delivery, keptPath: this.#drafts.keep(draft, `.${process.pid}-${fileName}.receipt`) };
+    }
+    this.#drafts.discard(draft);
+    return delivery;
+  }
+
+  #tell(waiting: readonly Waiting[], delivery: Committed, full: readonly Target[]): void {
+    const failed = delivery.failed.map(({ target, error }) => ({ label: target.label, error }));
+    for (const { parcel, resolve, reject } of waiting) {
+      const outcome: Outcome = {
+        stored: labels(delivery.stored),
+        full: labels(full),
+        failed,
+        keptPaths: delivery.keptPath === undefined ? [] : [delivery.keptPath],
+      };
+      if (parcel.to !== undefined && delivery.gone.length > 0) reject(goneAddress(parcel.to));
+      else if (full.length > 0 && parcel.onFull === "wait")
+        this.#waitForRoom(parcel, outcome, full).then(resolve, reject);
+      else if (parcel.isMandatory && outcome.stored.length + full.length + failed.length === 0)
+        reject(nobody(parcel.topic));
+      else resolve(outcome);
+    }
+  }
+
+  /** Delivers to each full subscription as soon as it has room; what is still full when the time is up stays in `full`. */
+  async #waitForRoom(parcel: Parcel, soFar: Outcome, full: readonly Target[]): Promise<Outcome> {
+    const timeUp = new AbortController();
+    const timer = setTimeout(() => timeUp.abort(), parcel.timeoutMs);
+    const signals = [timeUp.signal, this.#closing.signal, ...(parcel.signal === undefined ? [] : [parcel.signal])];
+    const outcome = {
+      stored: [...soFar.stored],
+      full: [] as string[],
+      failed: [...soFar.failed],
+      keptPaths: [...soFar.keptPaths],
+    };
+    const waits = full.map(async ({ label }) => {
+      try {
+        await this.#roomQueue.wait(label, () => this.#deliverLate(parcel, label, outcome), AbortSignal.any(signals));
+      } catch (error) {
+        if (!timeUp.signal.aborted) throw error;
+        outcome.full.push(label);
+      }
+    });
+    try {
+      await Promise.all(waits);
+      return outcome;
+    } finally {
+      clearTimeout(timer);
+      // One failure ends the waits of the others.
+      timeUp.abort();
+    }
+  }
+
+  /** @returns whether the wait is over: delivered, or the subscription is gone */
+  #deliverLate(parcel: Parcel, label: string, outcome: { stored: string[]; keptPaths: string[] }): boolean {
+    void this.#index.refresh();
+    const target = this.#index.all().find((candidate) => candidate.label === label);
+    if (target === undefined || !target.isListening()) return true;
+    if (!this.#backlog.hasRoom(target)) return false;
+    const committed = this.#commit({ ...parcel, sync: "none" }, parcel.bytes, [target]) as Committed;
+    const [failure] = committed.failed;
+    if (failure !== undefined) throw failure.error;
+    if (committed.stored.length > 0) outcome.stored.push(label);
+    if (committed.keptPath !== undefined) outcome.keptPaths.push(committed.keptPath);
+    return true;
+  }
+}
+
+interface Group {
+  readonly waiting: readonly Waiting[];
+  readonly targets: readonly Target[];
+  readonly error?: unknown;
+}
+
+interface Committed extends Delivery {
+  readonly keptPath?: string;
+}
+
+const NOBODY: Outcome = Object.freeze({ stored: [], full: [], failed: [], keptPaths: [] });
+
+function isAlike(a: Parcel, b: Parcel): boolean {
+  return (
+    a.to === b.to &&
+    a.topic === b.topic &&
+    a.priority === b.priority &&
+    a.sync === b.sync &&
+    !a.keepsLink &&
+    a.signal?.aborted !== true
+  );
+}
+
+function labels(targets: readonly Target[]): string[] {
+  return targets.map(({ label }) => label);
+}
+
+function closed(): BusError {
+  return new BusError("ERR_CLOSED", "cannot publish: the bus is closed");
+}
+
+function nobody(topic: string): BusError {
+  return new BusError(
+    "ERR_NO_SUBSCRIPTION",
+    `cannot publish to ${topic}: nobody is subscribed, and the message is mandatory`,
+    {
+      fix: "agentbus status shows the subscriptions and their patterns",
+    },
+  );
+}
+
+function goneAddress(address: string): BusError {
+  return new BusError("ERR_ADDRESS_UNKNOWN", `cannot publish to ${address}: it was removed just now`);
+}

@@ -1,0 +1,236 @@
+import { currentCause, type Cause } from "../context.js";
+import { composeEnvelope, DIRECT_TOPIC, priorityOf, type Envelope, type EnvelopeOptions } from "../envelope.js";
+import { BusError, fromErrno } from "../errors.js";
+import { isUlid } from "../message-name.js";
+import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger, requireOneOf } from "../options.js";
+import type { Spool } from "../spool.js";
+import { parseAddress, parseTopic } from "../topics.js";
+import type { SyncLevel } from "./fan-out.js";
+import { Outbox, type Outcome } from "./outbox.js";
+import { Receipt } from "./receipt.js";
+
+/** What is done when a subscription holds as many messages as it allows. */
+export type FullPolicy = "error" | "wait" | "drop";
+
+export interface PublishOptions extends EnvelopeOptions {
+  /**
+   * Repeats an earlier publish: subscriptions that have a message of this id already do not get it twice. 1 to 128 printable
+   * ASCII characters. @default a new ULID
+   */
+  readonly id?: string | undefined;
+  /** Of a direct message, which goes to an address and not to a topic. @default "direct" */
+  readonly topic?: string | undefined;
+  /** Makes it an error when nobody is subscribed. @default false */
+  readonly mandatory?: boolean | undefined;
+  /** Keeps a link to the message, so that `result.receipt` can tell when everybody has acknowledged. @default false */
+  readonly receipt?: boolean | undefined;
+  /** @default "error": whoever has room gets it, and ERR_BACKLOG names the others */
+  readonly onFull?: FullPolicy | undefined;
+  /** How long `onFull: "wait"` waits, in milliseconds. @default 30000 */
+  readonly timeoutMs?: number | undefined;
+  /** What "published" survives: "none" the death of any process, "full" a power cut. @default the bus's */
+  readonly sync?: SyncLevel | undefined;
+  /** The message that led to this one, where it is not published inside that message's handler. */
+  readonly cause?: { readonly cause: Cause } | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PublishResult {
+  readonly id: string;
+  readonly topic: string;
+  /** The subscriptions that store the message now, such as "alice~ci" or "queue:work". Empty when nobody is subscribed. */
+  readonly subscriptions: readonly string[];
+  /** The subscriptions that went without it, with `onFull: "drop"`. */
+  readonly full: readonly string[];
+  /** With `receipt: true`. */
+  readonly receipt?: Receipt;
+}
+
+// prettier-ignore
+const OPTIONS: ReadonlySet<string> = new Set([
+  "id", "topic", "mandatory", "receipt", "onFull", "timeoutMs", "sync", "cause", "signal",
+  "type", "subject", "priority", "expiresInMs", "correlationId", "replyTo", "traceparent", "tracestate",
+  "dataContentType", "dataSchema", "dataRef", "sequence", "extensions",
+] satisfies (keyof PublishOptions)[]);
+
+const DEFAULTS = Object.freeze({ onFull: "error", timeoutMs: 30_000 } as const);
+
+/** The first stage of a message: checked, composed, handed to the outbox, and its outcome told. */
+export class Publisher {
+  readonly #spool: Spool;
+  readonly #sync: SyncLevel;
+  readonly #outbox: Outbox;
+  /** Set while a publish waits for its topic's schema to load: the ones after it must not overtake. */
+  #preparing: Promise<void> | undefined;
+
+  constructor(spool: Spool, sync: SyncLevel) {
+    this.#spool = spool;
+    this.#sync = sync;
+    this.#outbox = new Outbox(spool);
+  }
+
+  async publish(destination: string, data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
+    checkOptions(options);
+    options.signal?.throwIfAborted();
+    const to = destination.startsWith("@") ? destination : undefined;
+    const envelope = this.#compose(destination, to, data, options);
+    const bytes = this.#serialize(envelope);
+    await this.#satisfiesSchema(envelope);
+    const ready = this.#outbox.put({
+      to,
+      topic: envelope.topic,
+      order: options.id === undefined && isUlid(envelope.id) ? envelope.id : this.#spool.names.ulid(),
+      priority: priorityOf(envelope),
+      bytes,
+      sync: options.sync ?? this.#sync,
+      isMandatory: options.mandatory ?? false,
+      keepsLink: options.receipt ?? false,
+      onFull: options.onFull ?? DEFAULTS.onFull,
+      timeoutMs: options.timeoutMs ?? DEFAULTS.timeoutMs,
+      signal: options.signal,
+    });
+    return this.#report(envelope, await ready, options);
+  }
+
+  /** Resolves when everything handed in so far is settled. */
+  async drain(): Promise<void> {
+    await this.#preparing;
+    await this.#outbox.drain();
+  }
+
+  /** What waits for room is refused with ERR_CLOSED; everything else has been settled by then. */
+  async close(): Promise<void> {
+    await this.#preparing;
+    await this.#outbox.close();
+  }
+
+  #compose(destination: string, to: string | undefined, data: unknown, options: PublishOptions): Envelope {
+    if (to !== undefined) parseAddress(to);
+    else if (options.topic !== undefined) {
+      throw new TypeError(`the option "topic" is for direct messages; "${destination}" is a topic already`);
+    }
+    const topic = parseTopic(to === undefined ? destination : (options.topic ?? DIRECT_TOPIC));
+    const envelope = composeEnvelope(
+      {
+        id: options.id ?? this.#spool.names.ulid(),
+        source: this.#spool.source,
+        topic,
+        to,
+        data,
+        cause: options.cause?.cause ?? currentCause(),
+        now: Date.now(),
+      },
+      options,
+    );
+    const { maxHops } = this.#spool.limits;
+    if ((envelope.hops ?? 0) > maxHops) {
+      throw new BusError(
+        "ERR_HOPS",
+        `cannot publish to ${destination}: ${maxHops} messages led to this one already, each published because of the one before`,
+        {
+          fix: `look for agents that answer each other (agentbus tail '**'), or raise limits.maxHops in ${this.#spool.path}/spool.json`,
+          details: { hops: envelope.hops, causationid: envelope.causationid, correlationid: envelope.correlationid },
+        },
+      );
+    }
+    return envelope;
+  }
+
+  #serialize(envelope: Envelope): Buffer {
+    let bytes: Buffer;
+    try {
+      bytes = Buffer.from(`${JSON.stringify(envelope)}\n`);
+    } catch (cause) {
+      throw new TypeError(`data cannot be written as JSON: ${(cause as Error).message}`, { cause });
+    }
+    const { maxEnvelopeBytes } = this.#spool.limits;
+    if (bytes.length > maxEnvelopeBytes) {
+      throw new BusError(
+        "ERR_TOO_LARGE",
+        `cannot publish to ${envelope.to ?? envelope.topic}: ${bytes.length} bytes, and the spool takes at most ${maxEnvelopeBytes}`,
+        {
+          fix: "store the data in a file that the group may read and publish its path as dataRef",
+        },
+      );
+    }
+    return bytes;
+  }
+
+  /** Resolves at once when the topic has no schema and nobody waits for one. */
+  #satisfiesSchema(envelope: Envelope): Promise<void> | void {
+    const checked = this.#spool.schemas.check(envelope.topic, envelope.data);
+    if (!(checked instanceof Promise) && this.#preparing === undefined) return refuse(envelope, checked);
+    const turn = this.#preparing ?? Promise.resolve();
+    const mine = turn.then(() => checked);
+    const settled: Promise<void> = mine.then(noop, noop).then(() => {
+      if (this.#preparing === settled) this.#preparing = undefined;
+    });
+    this.#preparing = settled;
+    return mine.then((violations) => refuse(envelope, violations));
+  }
+
+  #report(envelope: Envelope, outcome: Outcome, options: PublishOptions): PublishResult {
+    const { stored, full, failed, keptPaths } = outcome;
+    const destination = envelope.to ?? envelope.topic;
+    const details = { id: envelope.id, stored, missing: [...failed.map(({ label }) => label), ...full] };
+    const [first] = failed;
+    if (first !== undefined || (full.length > 0 && options.onFull !== "drop")) {
+      for (const path of keptPaths) this.#outbox.forget(path);
+      throw this.#incomplete(destination, details, first?.error);
+    }
+    const result = { id: envelope.id, topic: envelope.topic, subscriptions: stored, full };
+    if (options.receipt !== true) return result;
+    return { ...result, receipt: new Receipt(this.#spool.fileSystem, keptPaths, stored.length, envelope.expirytime) };
+  }
+
+  #incomplete(
+    destination: string,
+    details: { id: string; stored: readonly string[]; missing: readonly string[] },
+    cause: unknown,
+  ): BusError {
+    const missing = details.missing.join(", ");
+    const has = details.stored.length > 0 ? `; stored by ${details.stored.join(", ")}` : "";
+    const again = `publish again with { id: "${details.id}" } to complete it without doubles`;
+    if (cause === undefined) {
+      return new BusError(
+        "ERR_BACKLOG",
+        `cannot publish to ${destination}: ${missing} holds as many messages as it allows${has}`,
+        {
+          fix: `start its consumer (agentbus status), then ${again}; or choose { onFull: "wait" } or "drop"`,
+          details,
+        },
+      );
+    }
+    const error = fromErrno(cause, `publish to ${destination}`);
+    if (details.stored.length === 0)
+      return new BusError(error.code, error.message, { path: error.path, fix: error.fix, cause: error.cause, details });
+    return new BusError(
+      "ERR_PARTIAL",
+      `published to ${destination} for some only: ${missing} did not get it (${error.message})${has}`,
+      {
+        path: error.path,
+        fix: `${error.fix ?? "agentbus doctor"}; then ${again}`,
+        cause: error,
+        details,
+      },
+    );
+  }
+}
+
+function checkOptions(options: PublishOptions): void {
+  refuseUnknownOptions("publish", options, OPTIONS);
+  requireOneOf("onFull", options.onFull, ["error", "wait", "drop"]);
+  requireOneOf("sync", options.sync, ["none", "data", "full"]);
+  requireInteger("priority", options.priority, 0, 9);
+  requireInteger("timeoutMs", options.timeoutMs, 1, MAX_TIMER_MS);
+}
+
+function refuse(envelope: Envelope, violations: readonly string[] | undefined): void {
+  if (violations === undefined) return;
+  throw new BusError("ERR_SCHEMA", `cannot publish to ${envelope.topic}: ${violations.join("; ")}`, {
+    fix: `see schemas/${envelope.topic}.schema.json in the spool`,
+    details: { violations },
+  });
+}
+
+function noop(): void {}

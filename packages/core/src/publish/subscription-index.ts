@@ -1,0 +1,236 @@
+import { UnfitFile } from "../bounded-read.js";
+import { BusError, errnoOf, fromErrno } from "../errors.js";
+import { beforeReading, isProof } from "../freshness.js";
+import type { Presence } from "../presence.js";
+import type { Spool } from "../spool.js";
+import {
+  parseSubscriptionName,
+  readSubscriptionRecord,
+  SUBSCRIPTION_FILE,
+  type SubscriptionRecord,
+} from "../subscription-record.js";
+import { parseAddress } from "../topics.js";
+import { isGone, Target, type TargetIdentity } from "./target.js";
+
+/** Remembered answers per listing; a publisher of ever new topics must not fill the memory. */
+const MAX_REMEMBERED_TOPICS = 1_000;
+
+interface Entry {
+  /** Identifies the version of `subscription.json` that was read. */
+  readonly stamp: string;
+  /** Whether any later version must have another stamp. */
+  readonly isProven: boolean;
+  readonly target: Target | undefined;
+}
+
+/**
+ * Which subscriptions a topic goes to.
+ *
+ * Invariant: a publish that starts after `subscribe()` resolved finds that subscription. Every lookup therefore compares the
+ * directories' change times with those of the cached listing, and a listing that they cannot prove is read again
+ * (freshness.ts). Whoever changes a subscription in place also bumps the directory above it (docs/protocol.md).
+ */
+export class SubscriptionIndex {
+  readonly #spool: Spool;
+  readonly #listings: readonly [Listing, Listing];
+  #matches = new Map<string, readonly Target[]>();
+
+  constructor(spool: Spool) {
+    this.#spool = spool;
+    this.#listings = [new Listing(spool, spool.subscriptionsDir, false), new Listing(spool, spool.queuesDir, true)];
+  }
+
+  /**
+   * Makes the answers below current. Blocks for a stat of two directories when nothing has changed.
+   * @returns a promise when the account database has to be asked for an owner that the files do not know
+   */
+  refresh(): void | Promise<void> {
+    const changed = this.#listings.map((listing) => listing.refresh());
+    if (changed.includes(true)) this.#matches = new Map();
+    const unknown = this.#listings.flatMap((listing) => [...listing.unknownOwners]);
+    if (unknown.length > 0) return this.#identify(unknown);
+  }
+
+  /** The subscriptions whose patterns match; those of dead processes left out. */
+  forTopic(topic: string): readonly Target[] {
+    let targets = this.#matches.get(topic);
+    if (targets === undefined) {
+      targets = this.all().filter((target) => target.record.patterns.length > 0 && target.matches(topic));
+      if (this.#matches.size >= MAX_REMEMBERED_TOPICS) this.#matches.clear();
+      this.#matches.set(topic, targets);
+    }
+    return targets.every((target) => target.isListening()) ? targets : targets.filter((target) => target.isListening());
+  }
+
+  /**
+   * The inbox of an address.
+   * @throws BusError ERR_ADDRESS_UNKNOWN, or ERR_SQUATTED when somebody else made a directory of that name
+   */
+  forAddress(address: string): Target {
+    const { user, subscription } = parseAddress(address);
+    const directoryName = `${user}~${subscription}`;
+    const target = this.#listings[0].entries.get(directoryName)?.target;
+    if (target?.record.address === address && target.isListening()) return target;
+    throw this.#noSuchAddress(address, user, directoryName);
+  }
+
+  all(): Target[] {
+    const targets: Target[] = [];
+    for (const listing of this.#listings) {
+      for (const { target } of listing.entries.values()) if (target !== undefined) targets.push(target);
+    }
+    return targets;
+  }
+
+  close(): void {
+    for (const target of this.all()) target.unpin();
+  }
+
+  async #identify(uids: readonly number[]): Promise<void> {
+    await Promise.all(uids.map((uid) => this.#spool.accounts.findUser(uid)));
+    for (const listing of this.#listings) listing.forget();
+    for (const listing of this.#listings) listing.refresh();
+    this.#matches = new Map();
+  }
+
+  #noSuchAddress(address: string, user: string, directoryName: string): BusError {
+    const path = `${this.#spool.subscriptionsDir}/${directoryName}`;
+    const squatter = this.#squatter(path, user);
+    if (squatter !== undefined) {
+      return new BusError(
+        "ERR_SQUATTED",
+        `cannot publish to ${address}: ${path} was made by ${squatter}, not by ${user}`,
+        {
+          path,
+          fix: `sudo rm -r ${path}    (then ${user} runs: agentbus status)`,
+        },
+      );
+    }
+    const known = this.all().flatMap(({ record }) => (record.kind === "inbox" ? [record.address] : []));
+    return new BusError(
+      "ERR_ADDRESS_UNKNOWN",
+      `cannot publish to ${address}: nobody of that name has an inbox in ${this.#spool.path}`,
+      {
+        path,
+        fix: `known addresses: ${known.join(", ") || "none"}; ${user} gets an inbox by using the bus once (sudo -u ${user} agentbus status)`,
+        details: { known },
+      },
+    );
+  }
+
+  #squatter(path: string, user: string): string | undefined {
+    try {
+      const { uid } = this.#spool.fileSystem.lstat(path);
+      const owner = this.#spool.accounts.userOf(uid) ?? `uid ${uid}`;
+      return this.#spool.accounts.uidOf(user) === uid ? undefined : owner;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** One directory of subscriptions, and what was last read in it. */
+class Listing {
+  entries = new Map<string, Entry>();
+  /** Owners of subscriptions whose names only the system's account database may know. */
+  readonly unknownOwners = new Set<number>();
+  #changeTimeNs: bigint | undefined;
+
+  constructor(
+    private readonly spool: Spool,
+    private readonly dir: string,
+    private readonly isQueues: boolean,
+  ) {}
+
+  forget(): void {
+    this.#changeTimeNs = undefined;
+  }
+
+  /** Brings the entries up to date. @returns whether they may have changed */
+  refresh(): boolean {
+    const { fileSystem } = this.spool;
+    const began = beforeReading();
+    let changeTimeNs: bigint;
+    try {
+      changeTimeNs = fileSystem.changeTimeNs(this.dir);
+    } catch (error) {
+      throw fromErrno(error, "look up subscriptions in", this.dir);
+    }
+    if (changeTimeNs === this.#changeTimeNs) return false;
+    this.#read();
+    // Had the directory changed while it was read, its stamp would differ now, or not yet be old enough to prove anything.
+    const isProven = isProof(changeTimeNs, began) && [...this.entries.values()].every((entry) => entry.isProven);
+    this.#changeTimeNs = isProven && fileSystem.changeTimeNs(this.dir) === changeTimeNs ? changeTimeNs : undefined;
+    return true;
+  }
+
+  #read(): void {
+    let names: string[];
+    try {
+      names = this.spool.fileSystem.readdir(this.dir);
+    } catch (error) {
+      throw fromErrno(error, "look up subscriptions in", this.dir);
+    }
+    this.spool.accounts.refresh();
+    const before = this.entries;
+    this.entries = new Map();
+    this.unknownOwners.clear();
+    for (const directoryName of names) {
+      if (directoryName.startsWith(".")) continue;
+      const entry = this.#entry(directoryName, before.get(directoryName));
+      if (entry !== undefined) this.entries.set(directoryName, entry);
+    }
+    for (const [name, old] of before) if (this.entries.get(name)?.target !== old.target) old.target?.unpin();
+  }
+
+  /** What a name stands for now; undefined when it does not count. */
+  #entry(directoryName: string, known: Entry | undefined): Entry | undefined {
+    const dir = `${this.dir}/${directoryName}`;
+    const path = `${dir}/${SUBSCRIPTION_FILE}`;
+    const began = beforeReading();
+    try {
+      const stat = this.spool.fileSystem.lstat(dir);
+      if (!stat.isDirectory() || !this.#isOwnedByItsName(directoryName, stat.uid)) return undefined;
+      const file = this.spool.fileSystem.lstat(path);
+      if (file.uid !== stat.uid && !this.isQueues) return undefined;
+      const stamp = `${stat.ino} ${file.ino} ${file.size} ${file.ctimeMs}`;
+      if (known?.stamp === stamp && known.isProven) return known;
+      const record = readSubscriptionRecord(this.spool.fileSystem, path);
+      const isProven = isProof(BigInt(Math.round(file.ctimeMs * 1e6)), began);
+      return { stamp, isProven, target: this.#target(directoryName, record, stat) };
+    } catch (error) {
+      // Half made, half removed, not readable or not a record: it does not count until its parent directory changes again.
+      if (error instanceof UnfitFile || error instanceof SyntaxError || error instanceof TypeError) return undefined;
+      if (isGone(error) || errnoOf(error) === "EACCES") return undefined;
+      throw fromErrno(error, "read", path);
+    }
+  }
+
+  #target(directoryName: string, record: SubscriptionRecord, identity: TargetIdentity): Target | undefined {
+    const isOurs = this.isQueues
+      ? record.kind === "queue"
+      : record.kind !== "queue" && `${record.user ?? ""}~${record.name}` === directoryName;
+    if (!isOurs) return undefined;
+    const heartbeatAgeMs = (presence: Presence) => this.#heartbeatAgeMs(presence);
+    return new Target(this.spool.fileSystem, record, identity, this.dir, directoryName, heartbeatAgeMs);
+  }
+
+  /** A subscription counts only if its owner is the user in its name: a squatter gets nothing. */
+  #isOwnedByItsName(directoryName: string, uid: number): boolean {
+    if (this.isQueues) return /^[A-Za-z0-9_-]{1,64}$/.test(directoryName);
+    const parsed = parseSubscriptionName(directoryName);
+    if (parsed === undefined) return false;
+    const { accounts } = this.spool;
+    if (accounts.uidOf(parsed.user) === uid) return true;
+    if (accounts.userOf(uid) === undefined) this.unknownOwners.add(uid);
+    return false;
+  }
+
+  #heartbeatAgeMs({ user, token }: Presence): number | undefined {
+    try {
+      return Date.now() - this.spool.fileSystem.lstat(`${this.spool.path}/run/${user}/${token}.lock`).mtimeMs;
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { Directory } from "../directory.js";
+import { errnoOf } from "../errors.js";
+import type { FileSystem } from "../file-system.js";
+import { isAlive, type Presence } from "../presence.js";
+import { labelOf, type SubscriptionRecord } from "../subscription-record.js";
+import { compilePatterns } from "../topics.js";
+
+/** How long a publisher believes that an ephemeral subscription's consumer still runs, in milliseconds. */
+const ALIVE_FOR_MS = 1_000;
+
+/** The inode of a subscription's directory, and who owns it. */
+export interface TargetIdentity {
+  readonly ino: number;
+  readonly uid: number;
+  readonly dev: number;
+}
+
+/** A subscription as a publisher sees it: what it matches, and where its drop box is. */
+export class Target {
+  readonly label: string;
+  readonly matches: (topic: string) => boolean;
+  readonly #fileSystem: FileSystem;
+  readonly #parentDir: string;
+  readonly #directoryName: string;
+  #dropBox: Directory | undefined;
+  #aliveUntil = 0;
+
+  constructor(
+    fileSystem: FileSystem,
+    readonly record: SubscriptionRecord,
+    readonly identity: TargetIdentity,
+    parentDir: string,
+    directoryName: string,
+    private readonly heartbeatAgeMs: (presence: Presence) => number | undefined,
+  ) {
+    this.#fileSystem = fileSystem;
+    this.#parentDir = parentDir;
+    this.#directoryName = directoryName;
+    this.label = labelOf(record);
+    this.matches = compilePatterns(record.patterns);
+  }
+
+  /** False once the process of an ephemeral subscription is gone. Asked at most once a second. */
+  isListening(): boolean {
+    const { consumer } = this.record;
+    if (consumer === undefined) return true;
+    const now = performance.now();
+    if (now < this.#aliveUntil) return true;
+    if (!isAlive(consumer, () => this.heartbeatAgeMs(consumer))) return false;
+    this.#aliveUntil = now + ALIVE_FOR_MS;
+    return true;
+  }
+
+  /**
+   * The drop box, pinned: its owner may put a link in its place at any time, and would then choose where our files go.
+   * @throws the system's error; ENOENT when the subscription is gone
+   */
+  dropBox(): Directory {
+    return (this.#dropBox ??= this.#open("new"));
+  }
+
+  /** Opens another directory of the subscription, walking from its parent without following links. */
+  openDirectory(name: string): Directory {
+    return this.#open(name);
+  }
+
+  /** Lets go of the pinned drop box, so that the next use finds the one that stands there now. */
+  unpin(): void {
+    this.#dropBox?.close();
+    this.#dropBox = undefined;
+  }
+
+  #open(name: string): Directory {
+    const parent = Directory.open(this.#fileSystem, this.#parentDir, this.#directoryName);
+    try {
+      if (parent.uid !== this.identity.uid) throw missing(parent.path);
+      const directory = Directory.open(this.#fileSystem, parent, name);
+      // In a queue, which any member may rearrange, the parts have no owner that could be checked; its device still tells a mount.
+      const isForeign = this.record.kind !== "queue" && directory.uid !== this.identity.uid;
+      if (!isForeign && directory.dev === this.identity.dev) return directory;
+      directory.close();
+      throw missing(directory.path);
+    } finally {
+      parent.close();
+    }
+  }
+}
+
+/** A drop box that is not its subscriber's own counts as none. */
+function missing(path: string): Error {
+  return Object.assign(new Error(`ENOENT: ${path} does not belong to its subscription`), { code: "ENOENT" });
+}
+
+export function isGone(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP";
+}
