@@ -1,0 +1,112 @@
+import { readFileSync } from "node:fs";
+import { describeErrors, userOfSource, type Envelope } from "../envelope.js";
+import { validateEnvelope } from "../generated/validators.js";
+import type { Spool } from "../spool.js";
+import type { SubscriptionRecord } from "../subscription-record.js";
+import { compilePatterns } from "../topics.js";
+import type { RefusalReason } from "./refusal.js";
+
+/** The account that wrote a message, vouched for by the kernel. */
+export interface Sender {
+  readonly user: string;
+  readonly uid: number;
+}
+
+export type Verdict =
+  | { readonly kind: "deliver"; readonly envelope: Envelope; readonly sender: Sender }
+  | { readonly kind: "expired" }
+  | { readonly kind: "refuse"; readonly reason: RefusalReason; readonly detail: string; readonly sender: Sender };
+
+/** Decides whether one envelope may be handed to the handler of one subscription. */
+export class Judge {
+  readonly #spool: Spool;
+  readonly #record: SubscriptionRecord;
+  readonly #matches: (topic: string) => boolean;
+  readonly #refusesOlderThan: number;
+
+  constructor(spool: Spool, record: SubscriptionRecord) {
+    this.#spool = spool;
+    this.#record = record;
+    this.#matches = compilePatterns([...record.patterns, ...(record.formerPatterns ?? [])]);
+    this.#refusesOlderThan = linksAreProtected() ? -Infinity : Date.parse(record.createdAt);
+  }
+
+  /** @param line the envelope's JSON text @param value the same, parsed; undefined when it is not JSON @param uid the owner of the inode */
+  async judge(line: string, value: unknown, uid: number): Promise<Verdict> {
+    const sender = await this.#senderOf(uid);
+    const refuse = (reason: RefusalReason, detail: string): Verdict => ({ kind: "refuse", reason, detail, sender });
+    if (value === undefined) return refuse("invalid-json", "a line is not JSON");
+    if (line.length > this.#spool.limits.maxEnvelopeBytes) {
+      return refuse("too-large", `${line.length} characters, at most ${this.#spool.limits.maxEnvelopeBytes} bytes`);
+    }
+    if (!validateEnvelope(value)) return refuse("invalid-envelope", describeErrors());
+    const envelope = value as Envelope;
+    if (!this.#maySpeakAs(envelope.source, sender)) {
+      return refuse(
+        "forged-source",
+        `source is ${envelope.source}, but the file belongs to ${sender.user} (uid ${uid})`,
+      );
+    }
+    const misdirected = this.#misdirected(envelope);
+    if (misdirected !== undefined) return refuse("not-for-this-subscription", misdirected);
+    if (Date.parse(envelope.time) < this.#refusesOlderThan) {
+      return refuse("older-than-subscription", `of ${envelope.time}; the subscription is of ${this.#record.createdAt}`);
+    }
+    if (hasExpired(envelope)) return { kind: "expired" };
+    const { maxHops } = this.#spool.limits;
+    if ((envelope.hops ?? 0) > maxHops)
+      return refuse("hops", `${envelope.hops} messages led to it, at most ${maxHops}`);
+    const violations = await this.#violations(envelope);
+    if (violations !== undefined) return refuse("schema", violations.join("; "));
+    return { kind: "deliver", envelope, sender };
+  }
+
+  async #senderOf(uid: number): Promise<Sender> {
+    const { accounts } = this.#spool;
+    return { uid, user: accounts.userOf(uid) ?? (await accounts.findUser(uid)) ?? `uid${uid}` };
+  }
+
+  /** An account speaks for itself; root, and the relays that `spool.json` lists, for anybody. */
+  #maySpeakAs(source: string, sender: Sender): boolean {
+    const user = userOfSource(source);
+    if (user === undefined) return false;
+    if (user === sender.user || sender.uid === 0 || this.#spool.relays.has(sender.user)) return true;
+    // One uid may have several names. Only the local files are asked: a made-up name must not cost a look-up elsewhere.
+    return this.#spool.accounts.uidOf(user) === sender.uid;
+  }
+
+  /** A file can be linked where it was not sent to; what binds it is what it says. */
+  #misdirected(envelope: Envelope): string | undefined {
+    const { address } = this.#record;
+    if (address !== undefined) return envelope.to === address ? undefined : `it is not addressed to ${address}`;
+    if (envelope.to !== undefined) return "it is a direct message";
+    return this.#matches(envelope.topic) ? undefined : `its topic ${envelope.topic} matches no pattern`;
+  }
+
+  async #violations(envelope: Envelope): Promise<readonly string[] | undefined> {
+    try {
+      return await this.#spool.schemas.check(envelope.topic, envelope.data);
+    } catch {
+      // The schema itself is broken. Publishers are told; what has been published cannot be judged by it.
+      return undefined;
+    }
+  }
+}
+
+export function hasExpired({ expirytime }: Envelope): boolean {
+  return expirytime !== undefined && Date.parse(expirytime) <= Date.now();
+}
+
+/**
+ * Where anybody may link anybody's file (macOS; Linux with `fs.protected_hardlinks=0`), a message kept by a neighbour could be
+ * replayed into a subscription made later. Elsewhere the kernel refuses that link, and a clock that was set back must not
+ * make honest messages look old.
+ */
+function linksAreProtected(): boolean {
+  if (process.platform !== "linux") return false;
+  try {
+    return readFileSync("/proc/sys/fs/protected_hardlinks", "latin1").trim() !== "0";
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,88 @@
+import { readBounded, UnfitFile, type BoundedFile } from "../bounded-read.js";
+import type { Path } from "../file-system.js";
+import type { Spool } from "../spool.js";
+import type { RefusalReason } from "./refusal.js";
+
+/** As many envelopes as a file may hold: a bound for what one file can make its receiver do. */
+export const MAX_ENVELOPES_PER_FILE = 10_000;
+/** A file of several envelopes may be this many times as large as one. */
+const SHARED_FILE_FACTOR = 2;
+
+/** An envelope as it was read, not yet judged. */
+export interface LoadedEnvelope {
+  /** Its line in the file, from 0. */
+  readonly index: number;
+  /** undefined when the line is not JSON. */
+  readonly value: unknown;
+  readonly raw: string;
+}
+
+export interface LoadedFile {
+  /** The owner of the inode: who spoke. */
+  readonly uid: number;
+  readonly envelopes: readonly LoadedEnvelope[];
+}
+
+/** The whole file is unfit. */
+export interface UnfitLoad {
+  readonly reason: RefusalReason;
+  readonly detail: string;
+  readonly uid: number | undefined;
+  readonly bytes: number | undefined;
+  /** Something other than a regular file. */
+  readonly isRegular: boolean;
+}
+
+/**
+ * Reads a claimed file once. What comes after works on this copy: its sender may hold a descriptor and change the file at any time.
+ * @throws the system's error when the file is not to blame
+ */
+export function loadFile(spool: Spool, path: Path): LoadedFile | UnfitLoad | Promise<LoadedFile | UnfitLoad> {
+  try {
+    const file = readBounded(spool.fileSystem, path, spool.limits.maxEnvelopeBytes * SHARED_FILE_FACTOR);
+    return file instanceof Promise ? file.then(split, unfit) : split(file);
+  } catch (error) {
+    return unfit(error);
+  }
+}
+
+export function isUnfit(load: LoadedFile | UnfitLoad): load is UnfitLoad {
+  return "reason" in load;
+}
+
+function unfit(error: unknown): UnfitLoad {
+  if (!(error instanceof UnfitFile)) throw error;
+  const { why, message, stat } = error;
+  return {
+    reason: why,
+    detail: message,
+    uid: stat?.uid,
+    bytes: stat?.size,
+    isRegular: stat?.isFile() ?? why === "unreadable",
+  };
+}
+
+function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
+  const text = bytes.toString("utf8");
+  const single = parse(text);
+  // The usual file: one envelope, written over one line or many.
+  if (single !== undefined) return { uid: stat.uid, envelopes: [{ index: 0, value: single, raw: text }] };
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const common = { uid: stat.uid, bytes: bytes.length, isRegular: true };
+  if (lines.length > MAX_ENVELOPES_PER_FILE) {
+    return { ...common, reason: "too-large", detail: `${lines.length} envelopes, at most ${MAX_ENVELOPES_PER_FILE}` };
+  }
+  const envelopes = lines.map((raw, index) => ({ index, value: parse(raw), raw }));
+  if (envelopes.every(({ value }) => value === undefined)) {
+    return { ...common, reason: "invalid-json", detail: lines.length === 0 ? "the file is empty" : "it is not JSON" };
+  }
+  return { uid: stat.uid, envelopes };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,213 @@
+import { fromErrno, errnoOf } from "../errors.js";
+import type { Envelope } from "../envelope.js";
+import { validatePrivateRecord } from "../generated/validators.js";
+import { Claim, type ClaimedEnvelope } from "../settle/claim.js";
+import { curName, isOwnFile } from "../settle/claim-names.js";
+import { DeadLetters } from "../settle/dead-letters.js";
+import type { Spool } from "../spool.js";
+import type { SubscriptionDirectories } from "../subscription-directories.js";
+import { removeFromTally } from "../tally.js";
+import { hasExpired, Judge, type Sender, type Verdict } from "./judge.js";
+import { isUnfit, loadFile, type LoadedEnvelope, type LoadedFile, type UnfitLoad } from "./load.js";
+import type { PendingFile } from "./pending.js";
+import { buryUnfit, clearStray } from "./quarantine.js";
+import type { Refusal } from "./refusal.js";
+import type { SeenIds } from "./seen.js";
+
+/** An envelope that passed every check, ready for the handler. */
+export interface Taken extends ClaimedEnvelope {
+  readonly claim: Claim;
+  readonly isSuspect: boolean;
+}
+
+/** What is to be done with one envelope of a claimed file. */
+export interface Step {
+  readonly claim: Claim;
+  readonly pending: PendingFile;
+  readonly index: number;
+  readonly raw: string;
+  readonly verdict: Verdict;
+}
+
+/** What happens to envelopes that are not delivered. */
+export interface TakeReports {
+  refused(refusal: Refusal): void;
+  duplicate(): void;
+  expired(): void;
+}
+
+/** The stage between a file in a drop box and a message for a handler: claim, read, judge. */
+export class Taker {
+  readonly #spool: Spool;
+  readonly #directories: SubscriptionDirectories;
+  readonly #letters: DeadLetters;
+  readonly #judge: Judge;
+  readonly #seen: SeenIds;
+  readonly #consumer: string;
+  readonly #reports: TakeReports;
+  /** Ids in work, of which a second copy must not start. */
+  readonly inWork = new Set<string>();
+
+  constructor(
+    spool: Spool,
+    directories: SubscriptionDirectories,
+    seen: SeenIds,
+    consumer: string,
+    reports: TakeReports,
+  ) {
+    this.#spool = spool;
+    this.#directories = directories;
+    this.#letters = new DeadLetters(spool, directories);
+    this.#judge = new Judge(spool, directories.record);
+    this.#seen = seen;
+    this.#consumer = consumer;
+    this.#reports = reports;
+  }
+
+  /**
+   * Claims a file and judges what is in it: no steps when another consumer was faster or the file is unfit.
+   * @throws BusError when the system refuses; the file then waits for a later attempt
+   */
+  async take(pending: PendingFile): Promise<Step[]> {
+    const claim = this.#claim(pending);
+    if (claim === undefined) return [];
+    try {
+      const load = await loadFile(this.#spool, claim.path);
+      if (!isUnfit(load)) return await this.#judgeAll(claim, load, pending);
+      this.#refuseFile(claim, load);
+    } catch (error) {
+      // Nothing has been handed out, so putting the file back loses nothing.
+      if (errnoOf(error) !== "ENOENT") claim.release();
+      // EAGAIN: its sender holds a lease on it (fcntl(2), F_SETLEASE), which the kernel ends by itself.
+      if (errnoOf(error) !== "EAGAIN" && errnoOf(error) !== "ENOENT") {
+        throw fromErrno(error, "read a message in", this.#directories.path);
+      }
+    }
+    return [];
+  }
+
+  /**
+   * Does what was decided for one envelope.
+   * @returns the message to deliver, if it is one @throws BusError when the system refuses; the step can be repeated
+   */
+  execute({ claim, pending, index, raw, verdict }: Step): Taken | undefined {
+    try {
+      if (verdict.kind === "refuse") return this.#refuse(claim, index, raw, verdict);
+      if (verdict.kind === "expired") return this.#drop(claim, index, () => this.#reports.expired());
+      const { envelope, sender } = verdict;
+      const isRepeat = pending.from === "new" && this.#seen.has(sender.uid, envelope.id);
+      if (isRepeat || this.inWork.has(keyOf(verdict))) return this.#drop(claim, index, () => this.#reports.duplicate());
+      claim.begin(index);
+      this.inWork.add(keyOf(verdict));
+      return { claim, index, envelope, raw, sender, isSuspect: pending.isSuspect };
+    } catch (error) {
+      throw fromErrno(error, "settle a message in", this.#directories.path);
+    }
+  }
+
+  /** An envelope is settled: from now on a second copy is a repeat. */
+  finish(taken: Taken, isSeen: boolean): void {
+    this.inWork.delete(keyOf(taken));
+    if (isSeen) this.#seen.add(taken.sender.uid, taken.envelope.id);
+  }
+
+  /** Deals with an entry of `new/` that is not a message file. */
+  clearStray(name: string): void {
+    clearStray(this.#spool, this.#directories, this.#letters, name, (refusal) => this.#reports.refused(refusal));
+  }
+
+  /** The rename is what makes a message this consumer's: of several that try, one succeeds. */
+  #claim(pending: PendingFile): Claim | undefined {
+    const { fileSystem } = this.#spool;
+    const name = {
+      attempt: pending.attempts + 1,
+      user: this.#spool.user,
+      consumer: this.#consumer,
+      file: pending.file,
+    };
+    const from = this.#directories[pending.from].atOwn(pending.name);
+    try {
+      fileSystem.rename(from, this.#directories.cur.atOwn(curName(name)));
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return undefined;
+      // Somebody else's directory cannot be moved to another parent (rename(2): it would need a new "..").
+      if (pending.from === "new" && ["EACCES", "EPERM", "EISDIR", "ENOTEMPTY"].includes(errnoOf(error) ?? "")) {
+        this.clearStray(pending.name);
+        return undefined;
+      }
+      throw fromErrno(error, "claim a message in", this.#directories.path);
+    }
+    if (pending.from === "new" && this.#directories.tallyDir !== undefined) {
+      removeFromTally(this.#spool, this.#directories.tallyDir, pending.file);
+    }
+    return new Claim(this.#spool, this.#directories, this.#letters, name);
+  }
+
+  async #judgeAll(claim: Claim, load: LoadedFile, pending: PendingFile): Promise<Step[]> {
+    claim.expect(load.envelopes.keys(), load.envelopes.length);
+    const steps: Step[] = [];
+    for (const loaded of load.envelopes) {
+      const verdict = isOwnFile(claim.file) ? this.#judgeOwn(loaded, load.uid) : await this.#judgeOne(loaded, load.uid);
+      const raw =
+        verdict.kind === "deliver" && isOwnFile(claim.file) ? `${JSON.stringify(verdict.envelope)}\n` : loaded.raw;
+      steps.push({ claim, pending, index: loaded.index, raw, verdict });
+    }
+    return steps;
+  }
+
+  async #judgeOne({ raw, value, index }: LoadedEnvelope, uid: number): Promise<Verdict> {
+    const verdict = await this.#judge.judge(raw, value, uid);
+    if (this.#directories.record.kind !== "queue" || index === 0 || verdict.kind !== "deliver") return verdict;
+    return {
+      kind: "refuse",
+      reason: "invalid-envelope",
+      detail: "a file in a queue holds one envelope",
+      sender: verdict.sender,
+    };
+  }
+
+  /** A private record: judged when it arrived, and written by this account, so only its expiry can have changed. */
+  #judgeOwn({ value }: LoadedEnvelope, uid: number): Verdict {
+    if (uid !== this.#spool.uid || !validatePrivateRecord(value)) {
+      const sender = { uid, user: this.#spool.accounts.userOf(uid) ?? `uid${uid}` };
+      return {
+        kind: "refuse",
+        reason: "invalid-envelope",
+        detail: "it is not a private record of this account",
+        sender,
+      };
+    }
+    const { sender, envelope } = value as { sender: Sender; envelope: Envelope };
+    return hasExpired(envelope) ? { kind: "expired" } : { kind: "deliver", envelope, sender };
+  }
+
+  #drop(claim: Claim, index: number, report: () => void): undefined {
+    claim.ack(index);
+    report();
+  }
+
+  #refuse(
+    claim: Claim,
+    index: number,
+    raw: string,
+    { reason, detail, sender }: Verdict & { kind: "refuse" },
+  ): undefined {
+    claim.refuse(index, raw, reason, detail, sender);
+    this.#reports.refused({ reason, detail, sender, file: claim.file, subscription: this.#directories.label });
+  }
+
+  #refuseFile(claim: Claim, load: UnfitLoad): void {
+    const refusal = buryUnfit(
+      this.#spool,
+      this.#directories,
+      this.#letters,
+      { path: claim.path, letter: DeadLetters.letterOf(claim.file), name: claim.file },
+      load,
+    );
+    this.#reports.refused(refusal);
+  }
+}
+
+function keyOf({ sender, envelope }: { sender: Sender; envelope: Envelope }): string {
+  return `${sender.uid} ${envelope.id}`;
+}

@@ -1,0 +1,101 @@
+import { isUnfit, loadFile, type LoadedFile } from "../deliver/load.js";
+import { errnoOf, fromErrno } from "../errors.js";
+import { ignoreMissing } from "../directory.js";
+import { PRIVATE_FILE_MODE } from "../permissions.js";
+import { writeOwnFile } from "../private-file.js";
+import { readSmallFile } from "../bounded-read.js";
+import type { Spool } from "../spool.js";
+import type { SubscriptionDirectories } from "../subscription-directories.js";
+import {
+  AT_ONCE_DUE_MS,
+  ownFile,
+  parseCurName,
+  parseRetryName,
+  retryName,
+  SUSPECT_DUE_MS,
+  type CurName,
+} from "./claim-names.js";
+import { parseProgress, PROGRESS_SUFFIX } from "./claim.js";
+
+const MAX_PROGRESS_BYTES = 128 * 1024;
+
+/**
+ * Returns the claims of consumers that died: what was in work is due at once, in its old place in the order, with the attempt counted.
+ *
+ * Every step can be repeated: a crash in the middle leaves the claim for the next recovery. Where several consumers recover at
+ * once, the one whose rename comes second finds nothing, which is fine.
+ * @param isDead whether the consumer that a claim names is gone
+ * @returns how many claims came back
+ */
+export async function recoverClaims(
+  spool: Spool,
+  directories: SubscriptionDirectories,
+  isDead: (claim: CurName) => boolean,
+): Promise<number> {
+  const { cur, retry } = directories;
+  const names = spool.fileSystem.readdir(cur.base);
+  const progress = new Set(names.filter((name) => name.endsWith(PROGRESS_SUFFIX)));
+  let recovered = 0;
+  for (const name of names) {
+    const claim = parseCurName(name);
+    if (claim === undefined || !isDead(claim)) continue;
+    try {
+      if (progress.has(name + PROGRESS_SUFFIX)) await splitClaim(spool, directories, name, claim);
+      const target = retryName({ dueMs: SUSPECT_DUE_MS, attempts: claim.attempt, file: claim.file });
+      ignoreMissing(() => spool.fileSystem.rename(cur.atOwn(name), retry.atOwn(target)));
+      recovered++;
+    } catch (error) {
+      throw fromErrno(error, "bring back an unfinished message in", cur.path);
+    }
+  }
+  removeOrphans(spool, directories, names);
+  return recovered;
+}
+
+/** Gives every unsettled envelope of a file of several a record of its own, and removes the file. */
+async function splitClaim(
+  spool: Spool,
+  directories: SubscriptionDirectories,
+  name: string,
+  claim: CurName,
+): Promise<void> {
+  const { cur, retry } = directories;
+  const loaded = await loadFile(spool, cur.atOwn(name));
+  if (isUnfit(loaded)) return;
+  const { begun, settled } = parseProgress(readProgress(spool, cur.atOwn(name + PROGRESS_SUFFIX)));
+  const there = new Set(spool.fileSystem.readdir(retry.base).map((other) => parseRetryName(other)?.file));
+  const sender = await senderOf(spool, loaded);
+  for (const { index, value } of loaded.envelopes) {
+    const file = ownFile(claim.file, index);
+    if (settled.has(index) || there.has(file)) continue;
+    const isSuspect = begun.has(index);
+    const dueMs = isSuspect ? SUSPECT_DUE_MS : AT_ONCE_DUE_MS;
+    const attempts = isSuspect ? claim.attempt : claim.attempt - 1;
+    const text = `${JSON.stringify({ sender, envelope: value })}\n`;
+    writeOwnFile(spool, retry, retryName({ dueMs, attempts, file }), text, PRIVATE_FILE_MODE);
+  }
+  ignoreMissing(() => spool.fileSystem.unlink(cur.atOwn(name)));
+  ignoreMissing(() => spool.fileSystem.unlink(cur.atOwn(name + PROGRESS_SUFFIX)));
+}
+
+async function senderOf({ accounts }: Spool, { uid }: LoadedFile): Promise<{ uid: number; user: string }> {
+  return { uid, user: accounts.userOf(uid) ?? (await accounts.findUser(uid)) ?? `uid${uid}` };
+}
+
+function readProgress(spool: Spool, path: string): string {
+  try {
+    return readSmallFile(spool.fileSystem, path, MAX_PROGRESS_BYTES).bytes.toString("latin1");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return "";
+    throw error;
+  }
+}
+
+/** Progress files whose claim is gone: their consumer died between the two removals. */
+function removeOrphans(spool: Spool, { cur }: SubscriptionDirectories, names: readonly string[]): void {
+  const claims = new Set(names);
+  for (const name of names) {
+    if (!name.endsWith(PROGRESS_SUFFIX) || claims.has(name.slice(0, -PROGRESS_SUFFIX.length))) continue;
+    ignoreMissing(() => spool.fileSystem.unlink(cur.atOwn(name)));
+  }
+}
