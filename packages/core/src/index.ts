@@ -1,1 +1,23 @@
-export const VERSION = "0.1.0";
+/** agentbus: a message bus that is the filesystem. */
+export { openBus, type Bus, type OpenBusOptions } from "./bus.js";
+export { BusError, isBusError, ERROR_CODES, type BusErrorOptions, type ErrorCode } from "./errors.js";
+export type { Envelope, EnvelopeOptions } from "./envelope.js";
+export type { Sender } from "./deliver/judge.js";
+export type { DeadReason, GivenUpReason, Refusal, RefusalReason } from "./deliver/refusal.js";
+export type { SyncLevel } from "./publish/fan-out.js";
+export type { FullPolicy, PublishOptions, PublishResult } from "./publish/publisher.js";
+export type { AckedOptions, Receipt } from "./publish/receipt.js";
+export type { Answer, RequestOptions } from "./request/request.js";
+export type { Responder } from "./request/respond.js";
+export type { SpoolLimits } from "./spool.js";
+export type { Backoff } from "./subscribe/consumer.js";
+export type { Message, NackOptions } from "./subscribe/message.js";
+export type { SubscribeOptions } from "./subscribe/open-subscription.js";
+export type { PendingSubscription } from "./subscribe/pending-subscription.js";
+export type { SubscriptionStatistics } from "./subscribe/statistics.js";
+export type { DrainOptions, Handler, Subscription } from "./subscribe/subscription.js";
+export { createSpool, type CreatedSpool, type CreateSpoolOptions } from "./create-spool.js";
+export type { AnyTopics, DataOf, MatchingTopics } from "./topic-types.js";
+export type { WatchMode } from "./watch/watcher.js";
+export type { Cause } from "./context.js";
+export { VERSION } from "./version.js";

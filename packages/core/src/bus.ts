@@ -1,0 +1,326 @@
+import { join } from "node:path";
+import { Accounts } from "./accounts.js";
+import { createSpool } from "./create-spool.js";
+import { BusError, fromErrno } from "./errors.js";
+import { nodeFileSystem, type FileSystem } from "./file-system.js";
+import { NameSource } from "./message-name.js";
+import { refuseUnknownOptions, requireInteger, requireOneOf } from "./options.js";
+import type { SyncLevel } from "./publish/fan-out.js";
+import { Publisher, type PublishOptions, type PublishResult } from "./publish/publisher.js";
+import { ReplyMailbox } from "./request/reply-mailbox.js";
+import { request, type Answer, type RequestOptions } from "./request/request.js";
+import { answering, type Responder } from "./request/respond.js";
+import { readSpool } from "./spool-file.js";
+import { locateSpool } from "./spool-location.js";
+import { Spool, type SpoolLimits } from "./spool.js";
+import { createSubscription, placeOf, removeSubscription } from "./subscribe/make-subscription.js";
+import type { Message } from "./subscribe/message.js";
+import {
+  openSubscription,
+  wishOf,
+  type SubscribeOptions,
+  type SubscriptionHost,
+} from "./subscribe/open-subscription.js";
+import { PendingSubscription } from "./subscribe/pending-subscription.js";
+import { PresenceKeeper } from "./subscribe/presence-keeper.js";
+import type { DrainOptions, Handler, Subscription } from "./subscribe/subscription.js";
+import { Ticker } from "./subscribe/ticker.js";
+import { sweep } from "./sweep.js";
+import { TopicSchemas } from "./topic-schemas.js";
+import { INBOX, isSubscriptionName } from "./topics.js";
+import type { AnyTopics, DataOf } from "./topic-types.js";
+import type { WatchMode } from "./watch/watcher.js";
+
+export interface OpenBusOptions {
+  /** The spool's path. @default AGENTBUS_SPOOL, or what `group` says */
+  readonly spool?: string | undefined;
+  /** The Unix group whose spool it is. @default AGENTBUS_GROUP, or the only spool that this account may use, or its personal one */
+  readonly group?: string | undefined;
+  /** What "published" survives: "none" the death of any process, "data" and "full" a power cut. @default "none" */
+  readonly sync?: SyncLevel | undefined;
+  /** How arrivals are noticed. @default "auto" */
+  readonly watch?: WatchMode | undefined;
+  /** How often to look for what no event reported, in milliseconds. @default 2000 */
+  readonly rescanMs?: number | undefined;
+  /** Closes the bus. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const OPTIONS: ReadonlySet<string> = new Set([
+  "spool",
+  "group",
+  "sync",
+  "watch",
+  "rescanMs",
+  "signal",
+] satisfies (keyof OpenBusOptions)[]);
+const DEFAULTS = Object.freeze({ sync: "none", watch: "auto", rescanMs: 2_000 } as const);
+
+/** What a bus stands on; tests put others in. */
+export interface BusSeams {
+  readonly fileSystem?: FileSystem;
+  readonly accounts?: Accounts;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/**
+ * Opens the bus: finds the spool, and makes sure that this account has an inbox in it.
+ *
+ * `openBus<{ "build.done": Build }>()` gives publishes and messages of that topic their type.
+ * @throws TypeError for options that cannot be; BusError ERR_SPOOL_NOT_FOUND, ERR_SPOOL_AMBIGUOUS, ERR_SPOOL_UNTRUSTED,
+ * ERR_SPOOL_LAYOUT, ERR_ACCESS, ERR_ACCOUNT, ERR_SQUATTED, ERR_PLATFORM, ERR_DISK_FULL
+ */
+export function openBus<Topics = AnyTopics>(options: OpenBusOptions = {}): Promise<Bus<Topics>> {
+  return createBus<Topics>(options);
+}
+
+export async function createBus<Topics = AnyTopics>(
+  options: OpenBusOptions,
+  seams: BusSeams = {},
+): Promise<Bus<Topics>> {
+  refuseUnknownOptions("openBus", options, OPTIONS);
+  requireOneOf("sync", options.sync, ["none", "data", "full"]);
+  requireOneOf("watch", options.watch, ["auto", "native", "polling"]);
+  requireInteger("rescanMs", options.rescanMs, 10, 3_600_000);
+  options.signal?.throwIfAborted();
+  const spool = await openSpool(options, seams);
+  spool.ensureOutbox();
+  createSubscription(spool, { kind: "inbox", name: INBOX, patterns: [], address: `@${spool.user}` });
+  return new Bus<Topics>(spool, options);
+}
+
+/** Finds a spool and reads what it says about itself, without changing anything in it but making a personal one. */
+export async function openSpool(
+  options: Pick<OpenBusOptions, "spool" | "group">,
+  seams: BusSeams = {},
+): Promise<Spool> {
+  const fileSystem = seams.fileSystem ?? nodeFileSystem;
+  const accounts = seams.accounts ?? new Accounts({ fileSystem });
+  const env = seams.env ?? process.env;
+  const location = await locateSpool(options, env, { fileSystem, accounts });
+  if (location.isPersonal) await createSpool({ spool: location.path, env: {} }, { fileSystem, accounts });
+  const facts = await readSpool(location, { fileSystem, accounts });
+  const schemas = new TopicSchemas(fileSystem, join(facts.path, "schemas"), fileSystem.lstat(facts.path).uid);
+  const services = { fileSystem, accounts, names: new NameSource(), schemas };
+  return new Spool(facts, services, accounts.currentUser());
+}
+
+/** An open bus. All of it may be used concurrently. */
+export class Bus<Topics = AnyTopics> implements AsyncDisposable {
+  readonly #spool: Spool;
+  readonly #publisher: Publisher;
+  readonly #host: SubscriptionHost;
+  readonly #presence: PresenceKeeper;
+  readonly #mailbox: ReplyMailbox;
+  readonly #subscriptions = new Set<Subscription<never>>();
+  #opening = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+  #isClosing = false;
+
+  /** Use `openBus()`. */
+  constructor(spool: Spool, options: OpenBusOptions) {
+    this.#spool = spool;
+    this.#publisher = new Publisher(spool, options.sync ?? DEFAULTS.sync);
+    this.#presence = new PresenceKeeper(spool);
+    const ticker = new Ticker(options.rescanMs ?? DEFAULTS.rescanMs);
+    let consumers = 0;
+    this.#host = {
+      spool,
+      presence: this.#presence,
+      watch: options.watch ?? DEFAULTS.watch,
+      reply: (message, data, replyOptions) => this.#reply(message, data, replyOptions),
+      nextConsumer: () => `${this.#presence.token}-${++consumers}`,
+      everyNowAndThen: (tick) => ticker.add(tick),
+    };
+    this.#mailbox = new ReplyMailbox(this.#host);
+    options.signal?.addEventListener("abort", () => void this.close(), { once: true });
+  }
+
+  /** The account that this process publishes as. */
+  get user(): string {
+    return this.#spool.user;
+  }
+
+  get uid(): number {
+    return this.#spool.uid;
+  }
+
+  /** Where the bus is, and what it allows. */
+  get spool(): {
+    readonly path: string;
+    readonly kind: "group" | "personal";
+    readonly group: string | undefined;
+    readonly limits: SpoolLimits;
+  } {
+    const { path, kind, group, limits } = this.#spool;
+    return { path, kind, group, limits };
+  }
+
+  /**
+   * Publishes to everybody whose pattern matches the topic, or to the inbox of an address. Resolves when they store it.
+   * @param data anything that JSON can say, or a Uint8Array @default no data
+   * @throws BusError ERR_ADDRESS_UNKNOWN, ERR_TOPIC_INVALID, ERR_ENVELOPE_INVALID, ERR_SCHEMA, ERR_TOO_LARGE, ERR_HOPS,
+   * ERR_NO_SUBSCRIPTION (when mandatory), ERR_BACKLOG, ERR_PARTIAL, ERR_DISK_FULL, ERR_ACCESS, ERR_TOO_MANY_FILES, ERR_IO,
+   * ERR_CLOSED; TypeError for options or data that cannot be
+   */
+  async publish<Topic extends (keyof Topics & string) | `@${string}`>(
+    destination: Topic,
+    data?: DataOf<Topics, Topic>,
+    options?: PublishOptions,
+  ): Promise<PublishResult> {
+    this.#requireOpen("publish");
+    return this.#publisher.publish(destination, data, options);
+  }
+
+  /**
+   * Subscribes to the topics that a pattern (or any of several) matches, or to this account's own inbox, `@user`.
+   *
+   * Await the result to know that it is in place, or iterate it: `for await (const message of bus.subscribe("build.**"))`. With a
+   * handler, a message is acknowledged when the handler is done, and delivered again later when it throws.
+   * @throws BusError ERR_BUSY, ERR_SQUATTED, ERR_ACCESS, ERR_TOPIC_INVALID, ERR_DISK_FULL, ERR_TOO_MANY_FILES, ERR_CLOSED;
+   * TypeError for options that cannot be
+   */
+  subscribe<const Pattern extends string>(
+    pattern: Pattern | readonly Pattern[],
+    options?: SubscribeOptions,
+  ): PendingSubscription<DataOf<Topics, Pattern>>;
+  subscribe<const Pattern extends string>(
+    pattern: Pattern | readonly Pattern[],
+    options: SubscribeOptions,
+    handler: Handler<DataOf<Topics, Pattern>>,
+  ): PendingSubscription<DataOf<Topics, Pattern>>;
+  subscribe<const Pattern extends string>(
+    pattern: Pattern | readonly Pattern[],
+    handler: Handler<DataOf<Topics, Pattern>>,
+  ): PendingSubscription<DataOf<Topics, Pattern>>;
+  subscribe<Data>(
+    pattern: string | readonly string[],
+    second: SubscribeOptions | Handler<Data> = {},
+    third?: Handler<Data>,
+  ): PendingSubscription<Data> {
+    const handler = typeof second === "function" ? second : third;
+    const options = typeof second === "function" ? {} : second;
+    const opening = this.#subscribe(pattern, options, handler);
+    // Iterated later, a failure is thrown then; without an iterator it is nobody's until somebody awaits it.
+    if (handler === undefined) opening.catch(() => undefined);
+    return new PendingSubscription(opening);
+  }
+
+  /**
+   * Removes a durable subscription of this account, with everything that waits in it.
+   * @param name as in `{ durable: name }` @throws BusError ERR_NOT_FOUND, ERR_ACCESS
+   */
+  async unsubscribe(name: string): Promise<void> {
+    if (!isSubscriptionName(name) || name === INBOX)
+      throw new TypeError(`${JSON.stringify(name)} is not the name of a durable subscription`);
+    const place = placeOf(this.#spool, { kind: "durable", name });
+    if (!this.#spool.isOwnDirectory(`${place.parentDir}/${place.directoryName}`)) {
+      throw new BusError("ERR_NOT_FOUND", `${this.user} has no durable subscription ${name}`, {
+        fix: "agentbus status",
+      });
+    }
+    removeSubscription(this.#spool, place);
+  }
+
+  /**
+   * Asks, and waits for the first answer.
+   * @throws BusError ERR_NO_SUBSCRIPTION, ERR_TIMEOUT, ERR_RESPONDER, and as `publish`
+   */
+  async request<Reply = unknown>(
+    destination: string,
+    data?: unknown,
+    options: RequestOptions = {},
+  ): Promise<Answer<Reply>> {
+    this.#requireOpen("request");
+    return request<Reply>(
+      { spool: this.#spool, publisher: this.#publisher, mailbox: this.#mailbox },
+      destination,
+      data,
+      options,
+    );
+  }
+
+  /** Answers requests to a topic or to this account's inbox. @throws as `subscribe` */
+  respond<const Pattern extends string>(
+    pattern: Pattern | readonly Pattern[],
+    responder: Responder<DataOf<Topics, Pattern>>,
+    options: SubscribeOptions = {},
+  ): PendingSubscription<DataOf<Topics, Pattern>> {
+    return new PendingSubscription(this.#subscribe(pattern, options, answering(responder)));
+  }
+
+  /** Takes nothing more, lets handlers and publishes finish, and closes. */
+  async drain(options: DrainOptions = {}): Promise<void> {
+    this.#isClosing = true;
+    await Promise.allSettled(this.#opening);
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.drain(options)));
+    await this.#publisher.drain();
+    await this.close();
+  }
+
+  /** Closes now: what is in work is put back, what waits for room is refused. Publishes that were handed in are finished. */
+  close(): Promise<void> {
+    this.#isClosing = true;
+    return (this.#closed ??= this.#close());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#opening);
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+    await this.#publisher.close();
+    await this.#mailbox.close();
+    await this.#presence.close();
+  }
+
+  #subscribe<Data>(
+    pattern: string | readonly string[],
+    options: SubscribeOptions,
+    handler: Handler<Data> | undefined,
+  ): Promise<Subscription<Data>> {
+    const opening = this.#open(pattern, options, handler);
+    this.#opening.add(opening);
+    const forget = () => void this.#opening.delete(opening);
+    opening.then(forget, forget);
+    return opening;
+  }
+
+  async #open<Data>(
+    pattern: string | readonly string[],
+    options: SubscribeOptions,
+    handler: Handler<Data> | undefined,
+  ): Promise<Subscription<Data>> {
+    this.#requireOpen("subscribe");
+    const wish = wishOf(this.#spool, pattern, options);
+    this.#sweepOnce();
+    const subscription = await openSubscription<Data>(this.#host, wish, options);
+    this.#subscriptions.add(subscription as Subscription<never>);
+    const forget = () => void this.#subscriptions.delete(subscription as Subscription<never>);
+    subscription.done.then(forget, forget);
+    if (handler !== undefined) subscription.handle(handler, options.concurrency ?? 1);
+    return subscription;
+  }
+
+  #hasSwept = false;
+
+  /** Clears away what dead processes of this account left; not for a process that only publishes, which has no time for it. */
+  #sweepOnce(): void {
+    if (this.#hasSwept) return;
+    this.#hasSwept = true;
+    sweep(this.#spool).catch((error: unknown) =>
+      process.emitWarning(fromErrno(error, "sweep", this.#spool.path).message, "AgentbusWarning"),
+    );
+  }
+
+  async #reply(message: Message, data: unknown, options: PublishOptions): Promise<PublishResult> {
+    const address = message.envelope.replyto ?? `@${message.sender.user}`;
+    return this.#publisher.publish(address, data, { topic: message.topic, cause: message, ...options });
+  }
+
+  #requireOpen(doing: string): void {
+    if (this.#isClosing) throw new BusError("ERR_CLOSED", `cannot ${doing}: the bus is closed`);
+  }
+}

@@ -1,0 +1,82 @@
+import { BusError } from "../errors.js";
+import type { Message } from "../subscribe/message.js";
+import { MAX_TIMER_MS, requireInteger } from "../options.js";
+import type { Publisher, PublishOptions } from "../publish/publisher.js";
+import type { Spool } from "../spool.js";
+import { parseAddress } from "../topics.js";
+import { failureOf, type ReplyMailbox } from "./reply-mailbox.js";
+
+export interface RequestOptions extends Omit<PublishOptions, "replyTo" | "mandatory" | "receipt" | "id"> {
+  /** How long to wait for the answer, in milliseconds. The request itself expires then too. @default 30000 */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** An answer: a message without anything to settle. */
+export type Answer<Data = unknown> = Pick<
+  Message<Data>,
+  "id" | "topic" | "type" | "time" | "data" | "envelope" | "sender"
+>;
+
+export const REQUEST_TIMEOUT_MS = 30_000;
+
+/**
+ * Publishes a request and waits for its first answer.
+ * @throws BusError ERR_NO_SUBSCRIPTION when nobody can answer, ERR_TIMEOUT, ERR_RESPONDER when the responder's handler failed, and
+ * what `publish` throws; the signal's reason
+ */
+export async function request<Data>(
+  {
+    spool,
+    publisher,
+    mailbox,
+  }: { readonly spool: Spool; readonly publisher: Publisher; readonly mailbox: ReplyMailbox },
+  destination: string,
+  data: unknown,
+  options: RequestOptions,
+): Promise<Answer<Data>> {
+  const { timeoutMs = REQUEST_TIMEOUT_MS, signal, ...rest } = options;
+  requireInteger("timeoutMs", timeoutMs, 1, MAX_TIMER_MS);
+  signal?.throwIfAborted();
+  await mailbox.open();
+  const id = spool.names.ulid();
+  const from = destination.startsWith("@") ? parseAddress(destination).user : undefined;
+  const waiting = new AbortController();
+  const answered = new Promise<Message>((resolve, reject) => {
+    const fail = (error: unknown) => reject(error as Error);
+    mailbox.expect(id, { from, answer: resolve });
+    const timer = setTimeout(() => fail(timedOut(destination, timeoutMs)), timeoutMs);
+    const onAbort = () => fail(signal?.reason);
+    signal?.addEventListener("abort", onAbort);
+    waiting.signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      mailbox.forget(id);
+    });
+  });
+  // The publish may fail first; then nobody looks at this one.
+  answered.catch(() => undefined);
+  try {
+    const publishing = {
+      expiresInMs: timeoutMs,
+      ...rest,
+      id,
+      replyTo: mailbox.address,
+      mandatory: true,
+      timeoutMs,
+      signal,
+    };
+    await publisher.publish(destination, data, publishing);
+    const message = await answered;
+    const failure = failureOf(message);
+    if (failure !== undefined) throw failure;
+    return message as Message<Data>;
+  } finally {
+    waiting.abort();
+  }
+}
+
+function timedOut(destination: string, timeoutMs: number): BusError {
+  return new BusError("ERR_TIMEOUT", `no answer to ${destination} within ${timeoutMs} ms`, {
+    fix: "agentbus status shows whether its responder runs; a longer timeoutMs gives it more time",
+  });
+}

@@ -1,0 +1,273 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { Pending } from "../deliver/pending.js";
+import type { Refusal } from "../deliver/refusal.js";
+import { SeenIds } from "../deliver/seen.js";
+import { Taker, type Step, type Taken } from "../deliver/take.js";
+import { BusError, fromErrno } from "../errors.js";
+import type { CurName } from "../settle/claim-names.js";
+import { recoverClaims } from "../settle/recover.js";
+import type { Spool } from "../spool.js";
+import type { SubscriptionDirectories } from "../subscription-directories.js";
+import { sweepTally } from "../tally.js";
+import { Alarm } from "./alarm.js";
+import { noStatistics } from "./statistics.js";
+
+/** How long a consumer leaves a failing disk alone, in milliseconds. */
+const FAILURE_PAUSE_MS = 1_000;
+/** Names of our own moves that are remembered, to tell their events from arrivals. */
+const MAX_OWN_MOVES = 10_000;
+
+export interface Backoff {
+  /** Before the second attempt, in milliseconds; doubled for each further one. @default 1000 */
+  readonly minMs: number;
+  /** @default 60000 */
+  readonly maxMs: number;
+}
+
+export interface ConsumerOptions {
+  /** Names this consumer in its claims. */
+  readonly consumer: string;
+  readonly maxAttempts: number;
+  readonly backoff: Backoff;
+  /** Where settled ids are kept; undefined: in memory. */
+  readonly seenPath: string | undefined;
+  /** Whether others consume the same subscription, so that claims in `cur/` may be theirs. */
+  readonly isShared: boolean;
+  /** Whether the consumer that a claim names has died. */
+  readonly isDead: (claim: CurName) => boolean;
+  readonly onRefused: ((refusal: Refusal) => void) | undefined;
+}
+
+/**
+ * Takes messages out of one subscription, one at a time and in order, and settles them.
+ *
+ * Invariants: a message that `next()` returned is this consumer's until `ack`, `nack`, `reject` or `release`; whatever happens to
+ * the process in between, the file is in `cur/`, `retry/` or `dead/`, and nowhere twice.
+ */
+export class Consumer {
+  readonly statistics = noStatistics();
+  readonly #spool: Spool;
+  readonly #directories: SubscriptionDirectories;
+  readonly #options: ConsumerOptions;
+  readonly #pending: Pending;
+  readonly #seen: SeenIds;
+  readonly #taker: Taker;
+  readonly #alarm = new Alarm();
+  readonly #ownMoves = new Set<string>();
+  /** What is left to do of the file at hand. */
+  #steps: Step[] = [];
+  #turn: Promise<unknown> = Promise.resolve();
+  #isStopped = false;
+  #failure: BusError | undefined;
+
+  constructor(spool: Spool, directories: SubscriptionDirectories, options: ConsumerOptions) {
+    this.#spool = spool;
+    this.#directories = directories;
+    this.#options = options;
+    this.#pending = new Pending(spool, directories);
+    this.#seen = new SeenIds(spool, options.seenPath);
+    this.#taker = new Taker(spool, directories, this.#seen, options.consumer, {
+      refused: (refusal) => this.#refused(refusal),
+      duplicate: () => void this.statistics.duplicates++,
+      expired: () => void this.statistics.expired++,
+    });
+  }
+
+  /** Brings back what dead consumers left; to be called before the first `next()`. */
+  async start(): Promise<void> {
+    await recoverClaims(this.#spool, this.#directories, this.#options.isDead);
+    const { tallyDir } = this.#directories;
+    if (tallyDir === undefined) return;
+    sweepTally(this.#spool, tallyDir, this.#spool.fileSystem.readdir(this.#directories.new.base));
+  }
+
+  /** Something may have arrived. @param name the entry of `new/` that the event names */
+  wake(name?: string): void {
+    // Each claim moves a file out of new/, and is reported like an arrival.
+    if (name !== undefined && this.#ownMoves.delete(name)) return;
+    this.#pending.invalidate();
+    this.#alarm.ring();
+  }
+
+  /** Looks for what no event reported. To be called from time to time. */
+  async tick(): Promise<void> {
+    if (this.#isStopped) return;
+    if (!this.#directories.isInPlace()) return this.fail(this.#removed());
+    if (this.#options.isShared) {
+      const recovered = await recoverClaims(this.#spool, this.#directories, this.#options.isDead);
+      if (recovered > 0) this.wake();
+    }
+    if (this.#pending.hasChanged()) this.wake();
+  }
+
+  /**
+   * The next message; waits for one. undefined once stopped.
+   * @throws BusError ERR_NOT_FOUND when the subscription was removed, ERR_LOCK_LOST
+   */
+  next(): Promise<Taken | undefined> {
+    const mine = this.#turn.then(() => this.#next());
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /** @throws BusError; the message then stays claimed, and this may be called again */
+  ack(taken: Taken): void {
+    this.#settle("acknowledge", taken, true, () => taken.claim.ack(taken.index));
+    this.statistics.acked++;
+  }
+
+  /** Puts the message back for another attempt, or gives it up after the last one. @param delayMs @default by the backoff */
+  nack(taken: Taken, reason: string, delayMs?: number): void {
+    const { attempt } = taken.claim;
+    if (attempt >= this.#options.maxAttempts) {
+      this.#settle("give up", taken, true, () =>
+        taken.claim.bury(taken, "max-attempts", `attempt ${attempt}: ${reason}`),
+      );
+      this.statistics.rejected++;
+      return;
+    }
+    const dueMs = Date.now() + (delayMs ?? this.#backoffMs(attempt));
+    this.#settle("put back", taken, false, () => taken.claim.putBack(taken, dueMs, attempt));
+    this.statistics.nacked++;
+    this.wake();
+  }
+
+  reject(taken: Taken, reason: string): void {
+    this.#settle("reject", taken, true, () => taken.claim.bury(taken, "rejected", reason));
+    this.statistics.rejected++;
+  }
+
+  /** Puts the message back as if it had not been handed out. */
+  release(taken: Taken): void {
+    this.#settle("put back", taken, false, () => taken.claim.putBack(taken, Date.now(), taken.claim.attempt - 1));
+  }
+
+  /** Hands out nothing more; a waiting `next()` returns undefined. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#alarm.ring();
+  }
+
+  fail(error: BusError): void {
+    this.#failure ??= error;
+    this.stop();
+  }
+
+  get failure(): BusError | undefined {
+    return this.#failure;
+  }
+
+  /** After the last settlement: returns what was claimed and not handed out, and forgets the rest. */
+  async close(): Promise<void> {
+    this.stop();
+    await this.#turn;
+    for (const step of this.#steps.splice(0)) this.#returnUnused(step);
+    this.#seen.flush();
+    this.#alarm.close();
+  }
+
+  async #next(): Promise<Taken | undefined> {
+    while (!this.#isStopped) {
+      try {
+        const taken = this.#nextOfFile();
+        if (taken !== undefined) return taken;
+        await this.#nextFile();
+      } catch (error) {
+        await this.#pause(fromErrno(error, "look for messages in", this.#directories.path));
+      }
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    return undefined;
+  }
+
+  /** Does the steps of the file at hand up to the next message. */
+  #nextOfFile(): Taken | undefined {
+    for (let step = this.#steps[0]; step !== undefined; step = this.#steps[0]) {
+      const taken = this.#taker.execute(step);
+      this.#steps.shift();
+      if (taken === undefined) continue;
+      if (taken.claim.attempt > this.#options.maxAttempts) this.#buryExhausted(taken);
+      else {
+        this.statistics.delivered++;
+        return taken;
+      }
+    }
+    return undefined;
+  }
+
+  /** Claims the next file, or waits for one. */
+  async #nextFile(): Promise<void> {
+    this.#spool.accounts.refresh();
+    const pending = await this.#pending.next();
+    for (const stray of this.#pending.takeStrays()) this.#taker.clearStray(stray);
+    if (pending === undefined) return this.#alarm.wait(this.#pending.nextDueMs);
+    if (pending.from === "new") this.#noteOwnMove(pending.name);
+    this.#steps = await this.#taker.take(pending);
+  }
+
+  #noteOwnMove(name: string): void {
+    if (this.#ownMoves.size >= MAX_OWN_MOVES) this.#ownMoves.clear();
+    this.#ownMoves.add(name);
+  }
+
+  /** It was in work when its consumer died, and that was its last attempt. */
+  #buryExhausted(taken: Taken): void {
+    const attempts = taken.claim.attempt - 1;
+    const detail = `its consumer died while handling it, ${attempts} times in all`;
+    const [reason, why] = taken.isSuspect
+      ? (["consumer-died", detail] as const)
+      : (["max-attempts", `after ${attempts} attempts`] as const);
+    this.#settle("give up", taken, true, () => taken.claim.bury(taken, reason, why));
+    this.statistics.rejected++;
+  }
+
+  #settle(doing: string, taken: Taken, isSeen: boolean, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      throw fromErrno(error, `${doing} a message of`, this.#directories.path);
+    }
+    this.#taker.finish(taken, isSeen);
+  }
+
+  #returnUnused({ claim, index, raw, verdict }: Step): void {
+    // What was to be refused or dropped is judged anew by whoever comes next.
+    if (verdict.kind !== "deliver") return;
+    const { envelope, sender } = verdict;
+    claim.putBack({ index, envelope, raw, sender }, Date.now(), claim.attempt - 1);
+  }
+
+  #refused(refusal: Refusal): void {
+    const { refused } = this.statistics;
+    refused[refusal.reason] = (refused[refusal.reason] ?? 0) + 1;
+    this.#options.onRefused?.(refusal);
+  }
+
+  #backoffMs(attempt: number): number {
+    const { minMs, maxMs } = this.#options.backoff;
+    return Math.min(maxMs, minMs * 2 ** (attempt - 1));
+  }
+
+  /** A full disk, no descriptors left, or the subscription gone: says so, and tries again unless that is hopeless. */
+  async #pause(error: BusError): Promise<void> {
+    if (!this.#isStopped && !this.#directories.isInPlace()) return this.fail(this.#removed(error));
+    this.#pending.invalidate();
+    process.emitWarning(`${error.message}; trying again in ${FAILURE_PAUSE_MS} ms`, {
+      type: "AgentbusWarning",
+      code: error.code,
+    });
+    await delay(FAILURE_PAUSE_MS);
+  }
+
+  #removed(cause?: unknown): BusError {
+    return new BusError(
+      "ERR_NOT_FOUND",
+      `the subscription ${this.#directories.label} was removed while it was consumed`,
+      {
+        path: this.#directories.path,
+        cause,
+        fix: "subscribe again",
+      },
+    );
+  }
+}

@@ -1,0 +1,247 @@
+import type { Refusal } from "../deliver/refusal.js";
+import { BusError, fromErrno } from "../errors.js";
+import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger } from "../options.js";
+import { isAlive } from "../presence.js";
+import type { CurName } from "../settle/claim-names.js";
+import type { Spool } from "../spool.js";
+import { SubscriptionDirectories } from "../subscription-directories.js";
+import { isReservedName, labelOf, type SubscriptionRecord } from "../subscription-record.js";
+import { isSubscriptionName, parseAddress, parsePattern } from "../topics.js";
+import { watchDirectory } from "../watch/choose.js";
+import type { WatchMode } from "../watch/watcher.js";
+import { Consumer, type Backoff } from "./consumer.js";
+import { ConsumerLock, heartbeatAgeMs, readPresence } from "./consumer-lock.js";
+import {
+  adaptSubscription,
+  createSubscription,
+  placeOf,
+  removeSubscription,
+  type SubscriptionWish,
+} from "./make-subscription.js";
+import type { Reply } from "./message.js";
+import type { PresenceKeeper } from "./presence-keeper.js";
+import { Subscription } from "./subscription.js";
+
+export interface SubscribeOptions {
+  /**
+   * A name that keeps the subscription, and what it receives, while nobody consumes it. 1 to 64 of A-Z a-z 0-9 _ -.
+   * @default ephemeral: it lives as long as this process
+   */
+  readonly durable?: string | undefined;
+  /** A name of work that several accounts share: each message goes to one of them. */
+  readonly queue?: string | undefined;
+  /** Lets several processes of this account consume the durable subscription, each message by one. @default false */
+  readonly shared?: boolean | undefined;
+  /** How many messages a handler is given at a time. 1 keeps them in order. @default 1 */
+  readonly concurrency?: number | undefined;
+  /** Deliveries of one message before it is given up. @default 5 */
+  readonly maxAttempts?: number | undefined;
+  /** The pause before another attempt. @default from 1 s, doubled each time, to 60 s */
+  readonly backoff?: Partial<Backoff> | undefined;
+  /** Files that may wait; then publishers wait, fail or drop. @default the spool's limit, 100000 */
+  readonly maxBacklog?: number | undefined;
+  /**
+   * With the iterator: asking for the next message acknowledges the one before, unless it is settled.
+   * @default true for an ephemeral subscription, false for one whose messages can be delivered again
+   */
+  readonly autoAck?: boolean | undefined;
+  /** With the iterator: unsettled messages at which it waits. @default 1000 */
+  readonly maxInFlight?: number | undefined;
+  /** Called for each message that is not delivered but kept in `dead/`. */
+  readonly onRefused?: ((refusal: Refusal) => void) | undefined;
+  /** Closes the subscription. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+// prettier-ignore
+const OPTIONS: ReadonlySet<string> = new Set([
+  "durable", "queue", "shared", "concurrency", "maxAttempts", "backoff", "maxBacklog", "autoAck", "maxInFlight",
+  "onRefused", "signal",
+] satisfies (keyof SubscribeOptions)[]);
+
+export const SUBSCRIBE_DEFAULTS = Object.freeze({
+  concurrency: 1,
+  maxAttempts: 5,
+  backoff: Object.freeze({ minMs: 1_000, maxMs: 60_000 }),
+  maxInFlight: 1_000,
+});
+
+/** What a bus lends to the subscriptions that it opens. */
+export interface SubscriptionHost {
+  readonly spool: Spool;
+  readonly presence: PresenceKeeper;
+  readonly watch: WatchMode;
+  readonly reply: Reply;
+  /** Distinguishes the consumers of one bus. */
+  nextConsumer(): string;
+  /** Calls `tick` from time to time until the returned function is called. */
+  everyNowAndThen(tick: () => Promise<void>): () => void;
+}
+
+/** @throws TypeError for options that do not go together, BusError ERR_TOPIC_INVALID */
+export function wishOf(
+  spool: Spool,
+  pattern: string | readonly string[],
+  options: SubscribeOptions,
+): Omit<SubscriptionWish, "consumer"> {
+  refuseUnknownOptions("subscribe", options, OPTIONS);
+  requireInteger("concurrency", options.concurrency, 1, 10_000);
+  requireInteger("maxAttempts", options.maxAttempts, 1, 1_000);
+  requireInteger("maxBacklog", options.maxBacklog, 1, 1_000_000_000);
+  requireInteger("maxInFlight", options.maxInFlight, 1, 1_000_000);
+  requireInteger("backoff.minMs", options.backoff?.minMs, 1, MAX_TIMER_MS);
+  requireInteger("backoff.maxMs", options.backoff?.maxMs, 1, MAX_TIMER_MS);
+  const limits = {
+    ...(options.maxBacklog === undefined ? {} : { maxBacklog: options.maxBacklog }),
+    ...(options.maxAttempts === undefined ? {} : { maxAttempts: options.maxAttempts }),
+  };
+  const patterns = typeof pattern === "string" ? [pattern] : [...pattern];
+  if (patterns.length === 0) throw new TypeError("subscribe needs at least one pattern");
+  const [first] = patterns as [string];
+  if (patterns.length === 1 && first.startsWith("@")) return { ...inboxWish(spool, first, options), ...limits };
+  for (const one of patterns) parsePattern(one);
+  return { ...namedWish(options), patterns, ...limits };
+}
+
+function inboxWish(
+  spool: Spool,
+  address: string,
+  options: SubscribeOptions,
+): Pick<SubscriptionWish, "kind" | "name" | "patterns" | "address"> {
+  if (options.durable !== undefined || options.queue !== undefined) {
+    throw new TypeError("an inbox is durable by itself: leave durable and queue out");
+  }
+  const { user, subscription } = parseAddress(address);
+  if (user !== spool.user || subscription !== "inbox") {
+    throw new BusError(
+      "ERR_ACCESS",
+      `cannot subscribe to ${address}: only ${user} reads that inbox, and this process runs as ${spool.user}`,
+      {
+        fix: `subscribe to "@${spool.user}", or run this as ${user}`,
+      },
+    );
+  }
+  return { kind: "inbox", name: "inbox", patterns: [], address };
+}
+
+function namedWish(options: SubscribeOptions): Pick<SubscriptionWish, "kind" | "name"> {
+  const { durable, queue, shared } = options;
+  if (durable !== undefined && queue !== undefined)
+    throw new TypeError("a subscription is durable or a queue, not both");
+  const name = durable ?? queue;
+  if (name === undefined) {
+    if (shared === true) throw new TypeError("shared needs a durable name that the processes share");
+    return { kind: "ephemeral", name: "" };
+  }
+  if (typeof name !== "string" || !isSubscriptionName(name) || isReservedName(name)) {
+    throw new TypeError(
+      `${JSON.stringify(name)} cannot name a subscription: 1 to 64 of A-Z a-z 0-9 _ -, not "inbox", and not starting with "tmp-" or "reply-"`,
+    );
+  }
+  return { kind: queue === undefined ? "durable" : "queue", name };
+}
+
+/**
+ * Opens a subscription: when it resolves, every publish that starts afterwards reaches it.
+ * @throws BusError ERR_BUSY, ERR_SQUATTED, ERR_ACCESS, ERR_DISK_FULL, ERR_TOO_MANY_FILES …
+ */
+export async function openSubscription<Data>(
+  host: SubscriptionHost,
+  partial: Omit<SubscriptionWish, "consumer">,
+  options: SubscribeOptions,
+): Promise<Subscription<Data>> {
+  options.signal?.throwIfAborted();
+  const { spool } = host;
+  const undo: (() => unknown)[] = [];
+  try {
+    const presence = await host.presence.ensure();
+    const isShortLived = partial.kind === "ephemeral" || partial.kind === "reply";
+    const wish: SubscriptionWish = isShortLived
+      ? { ...partial, name: partial.name || `tmp-${spool.names.random(16)}`, consumer: presence }
+      : partial;
+    const place = placeOf(spool, wish);
+    createSubscription(spool, wish);
+    if (isShortLived) undo.push(() => removeSubscription(spool, place));
+    let consumer: Consumer | undefined = undefined;
+    const isExclusive = !isShortLived && wish.kind !== "queue" && options.shared !== true;
+    if (isExclusive) {
+      const lock = await ConsumerLock.acquire(spool, place.directoryName, presence, (error) => consumer?.fail(error));
+      undo.push(() => lock.release());
+    }
+    const record = isShortLived ? compose(wish, spool) : adaptSubscription(spool, wish);
+    const directories = openDirectories(spool, place, record);
+    undo.push(() => directories.close());
+    consumer = new Consumer(spool, directories, {
+      consumer: host.nextConsumer(),
+      maxAttempts: options.maxAttempts ?? record.maxAttempts ?? SUBSCRIBE_DEFAULTS.maxAttempts,
+      backoff: { ...SUBSCRIBE_DEFAULTS.backoff, ...options.backoff },
+      seenPath: isShortLived || wish.kind === "queue" ? undefined : `${directories.path}/seen`,
+      isShared: !isExclusive && !isShortLived,
+      isDead: isExclusive ? () => true : (claim) => isConsumerDead(spool, claim),
+      onRefused: options.onRefused,
+    });
+    const subscription = await watchAndWrap<Data>(host, record, directories, consumer, options, undo);
+    if (partial.kind !== "reply")
+      options.signal?.addEventListener("abort", () => void subscription.close(), { once: true });
+    return subscription;
+  } catch (error) {
+    for (const step of undo.reverse()) await step();
+    throw fromErrno(error, "subscribe");
+  }
+}
+
+async function watchAndWrap<Data>(
+  host: SubscriptionHost,
+  record: SubscriptionRecord,
+  directories: SubscriptionDirectories,
+  consumer: Consumer,
+  options: SubscribeOptions,
+  undo: (() => unknown)[],
+): Promise<Subscription<Data>> {
+  undo.push(() => consumer.close());
+  const watcher = await watchDirectory(directories.new.base, {
+    mode: host.watch,
+    path: directories.new.path,
+    onChange: (name) => consumer.wake(name),
+  });
+  undo.push(() => watcher.close());
+  // After the watch is in place: what dies or arrives from here on is noticed.
+  await consumer.start();
+  undo.push(host.everyNowAndThen(() => consumer.tick()));
+  return new Subscription<Data>({
+    name: labelOf(record),
+    patterns: record.patterns,
+    consumer,
+    reply: host.reply,
+    autoAck: options.autoAck ?? record.kind === "ephemeral",
+    maxInFlight: options.maxInFlight ?? SUBSCRIBE_DEFAULTS.maxInFlight,
+    release: async () => {
+      for (const step of undo.splice(0).reverse()) await step();
+    },
+  });
+}
+
+function compose(wish: SubscriptionWish, spool: Spool): SubscriptionRecord {
+  return { layout: 1, ...wish, user: spool.user, createdAt: new Date().toISOString() };
+}
+
+function openDirectories(
+  spool: Spool,
+  { parentDir, directoryName }: ReturnType<typeof placeOf>,
+  record: SubscriptionRecord,
+): SubscriptionDirectories {
+  try {
+    return new SubscriptionDirectories(spool, parentDir, directoryName, record);
+  } catch (error) {
+    throw fromErrno(error, "open the subscription", `${parentDir}/${directoryName}`);
+  }
+}
+
+/** A claim in a shared subscription or a queue names its consumer, which shows its presence in `run/`. */
+function isConsumerDead(spool: Spool, { user, consumer }: CurName): boolean {
+  const token = consumer.split("-")[0] ?? "";
+  const presence = readPresence(spool, `${spool.path}/run/${user}/${token}.json`);
+  return (
+    presence === undefined || presence.token !== token || !isAlive(presence, () => heartbeatAgeMs(spool, presence))
+  );
+}

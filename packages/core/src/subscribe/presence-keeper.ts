@@ -1,0 +1,78 @@
+import { Directory, ignoreMissing } from "../directory.js";
+import { fromErrno } from "../errors.js";
+import { READABLE_FILE_MODE } from "../permissions.js";
+import { describeSelf, HEARTBEAT_STALE_MS, type Presence } from "../presence.js";
+import { writeOwnFile } from "../private-file.js";
+import type { Spool } from "../spool.js";
+
+/** Two and a half heartbeats fit into the time after which one is missed, in milliseconds. */
+const HEARTBEAT_MS = 4_000;
+const TOKEN_LENGTH = 16;
+
+/**
+ * Shows the other accounts that this bus is there: `run/<user>/<token>.json` says which process it is, and the lock beside it
+ * is touched now and then, for those that cannot see the process. Only a bus that subscribes has one.
+ */
+export class PresenceKeeper {
+  readonly token: string;
+  readonly #spool: Spool;
+  #presence: Promise<Presence> | undefined;
+  #release: (() => Promise<void>) | undefined;
+  #isClosed = false;
+
+  constructor(spool: Spool) {
+    this.#spool = spool;
+    this.token = spool.names.random(TOKEN_LENGTH);
+  }
+
+  /** @throws BusError ERR_SQUATTED, ERR_ACCESS, ERR_DISK_FULL … */
+  ensure(): Promise<Presence> {
+    return (this.#presence ??= this.#show().catch((error: unknown) => {
+      this.#presence = undefined;
+      throw error;
+    }));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#presence?.catch(() => undefined);
+    await this.#release?.().catch(() => undefined);
+    ignoreMissing(() => this.#spool.fileSystem.unlink(this.#path("json")));
+  }
+
+  async #show(): Promise<Presence> {
+    const presence = describeSelf(this.#spool.user, this.token);
+    this.#spool.ensureRunDir();
+    try {
+      const run = Directory.open(this.#spool.fileSystem, `${this.#spool.path}/run`, this.#spool.user);
+      try {
+        writeOwnFile(this.#spool, run, `${this.token}.json`, `${JSON.stringify(presence)}\n`, READABLE_FILE_MODE);
+      } finally {
+        run.close();
+      }
+      await this.#beat();
+    } catch (error) {
+      throw fromErrno(error, "show this process in", this.#spool.runDir);
+    }
+    return presence;
+  }
+
+  async #beat(): Promise<void> {
+    const { default: lockfile } = await import("proper-lockfile");
+    this.#release = await lockfile.lock(this.#path("json"), {
+      lockfilePath: this.#path("lock"),
+      realpath: false,
+      stale: HEARTBEAT_STALE_MS,
+      update: HEARTBEAT_MS,
+      // After a suspended laptop or a removed file: start to beat again. Whoever sees the process needs no heartbeat anyway.
+      onCompromised: () => {
+        this.#release = undefined;
+        if (!this.#isClosed) this.#beat().catch(() => undefined);
+      },
+    });
+  }
+
+  #path(suffix: "json" | "lock"): string {
+    return `${this.#spool.runDir}/${this.token}.${suffix}`;
+  }
+}

@@ -1,0 +1,226 @@
+import { runBecauseOf } from "../context.js";
+import type { Taken } from "../deliver/take.js";
+import { BusError, isBusError } from "../errors.js";
+import type { Consumer } from "./consumer.js";
+import { Message, type Reply } from "./message.js";
+import type { SubscriptionStatistics } from "./statistics.js";
+
+export type Handler<Data> = (message: Message<Data>) => unknown;
+
+/** How long `drain()` waits for messages in work, in milliseconds. */
+const DRAIN_MS = 30_000;
+/** Between two tries to settle a message whose handler is done, in milliseconds. */
+const SETTLE_AGAIN_MS = 1_000;
+
+export interface DrainOptions {
+  /** After this the messages that are still in work are put back. In milliseconds. @default 30000 */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface SubscriptionParts {
+  readonly name: string;
+  readonly patterns: readonly string[];
+  readonly consumer: Consumer;
+  readonly reply: Reply;
+  readonly autoAck: boolean;
+  readonly maxInFlight: number;
+  /** Lets go of everything that the subscription holds. */
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * An open subscription: either iterated, or read by a handler.
+ *
+ * ```text
+ *              next()                 ack()
+ *   waiting ──────────► in work ──────────────► gone
+ *      ▲                │   │  │ reject(), or nack() after the last attempt
+ *      └────────────────┘   │  └─────────────► dead letter
+ *        nack(), close(),   │
+ *        a crash            └ the file is in cur/ all the while
+ * ```
+ */
+export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>>, AsyncDisposable {
+  /** Such as "alice~ci" or "queue:work". */
+  readonly name: string;
+  readonly patterns: readonly string[];
+  /** Resolves when it is closed; rejects when it cannot go on: ERR_NOT_FOUND (it was removed), ERR_LOCK_LOST. */
+  readonly done: Promise<void>;
+  readonly #parts: SubscriptionParts;
+  readonly #consumer: Consumer;
+  readonly #closing = new AbortController();
+  readonly #inWork = new Set<Message<Data>>();
+  #onIdle: (() => void)[] = [];
+  #finish!: () => void;
+  #fail!: (error: unknown) => void;
+  #reading: "nobody" | "iterator" | "handler" = "nobody";
+  #loop: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+  #hasWarned = false;
+
+  constructor(parts: SubscriptionParts) {
+    this.name = parts.name;
+    this.patterns = parts.patterns;
+    this.#parts = parts;
+    this.#consumer = parts.consumer;
+    this.done = new Promise((resolve, reject) => {
+      this.#finish = resolve;
+      this.#fail = reject;
+    });
+    // Whoever does not look at it has the warning.
+    this.done.catch(() => undefined);
+  }
+
+  /** Counters since it was opened; live. */
+  get stats(): Readonly<SubscriptionStatistics> {
+    return this.#consumer.statistics;
+  }
+
+  /** The messages, one by one. Leaving the loop closes the subscription; a message that is then unsettled is put back. */
+  [Symbol.asyncIterator](): AsyncIterator<Message<Data>, undefined> {
+    this.#claimReader("iterator");
+    let last: Message<Data> | undefined;
+    return {
+      next: async () => {
+        if (this.#parts.autoAck) await last?.ack();
+        await this.#roomFor(this.#parts.maxInFlight);
+        const taken = await this.#consumer.next();
+        last = taken === undefined ? undefined : this.#messageOf(taken);
+        return last === undefined ? { done: true, value: undefined } : { done: false, value: last };
+      },
+      return: async () => {
+        await this.close();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  /** Hands every message to a handler; for `bus.subscribe` with one. @param concurrency how many at a time */
+  handle(handler: Handler<Data>, concurrency: number): void {
+    this.#claimReader("handler");
+    this.#loop = this.#run(handler, concurrency).catch((error: unknown) => {
+      process.emitWarning(`the subscription ${this.name} ends: ${String((error as Error).message)}`, "AgentbusWarning");
+      this.#fail(error);
+      return this.close();
+    });
+  }
+
+  /** Takes nothing more, lets what is in work finish, and closes. */
+  async drain(options: DrainOptions = {}): Promise<void> {
+    this.#consumer.stop();
+    await this.#idleWithin(options.timeoutMs ?? DRAIN_MS);
+    await this.close();
+  }
+
+  /** Closes now: what is in work is put back, and its `signal` aborted. An ephemeral subscription is removed. */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
+  }
+
+  async #close(): Promise<void> {
+    this.#consumer.stop();
+    this.#closing.abort(new BusError("ERR_CLOSED", `the subscription ${this.name} was closed`));
+    for (const message of this.#inWork) message.giveBack();
+    await this.#parts.release();
+    const { failure } = this.#consumer;
+    if (failure === undefined) this.#finish();
+    else this.#fail(failure);
+  }
+
+  async #run(handler: Handler<Data>, concurrency: number): Promise<void> {
+    for (;;) {
+      await this.#roomFor(concurrency);
+      const taken = await this.#consumer.next();
+      if (taken === undefined) return;
+      // What may have killed its consumer runs alone, or it would take the others' attempts along.
+      if (taken.isSuspect) await this.#roomFor(1);
+      const work = this.#work(this.#messageOf(taken), handler);
+      if (taken.isSuspect || concurrency === 1) await work;
+    }
+  }
+
+  /** Never rejects: a handler's failure is the message's, not the subscription's. */
+  async #work(message: Message<Data>, handler: Handler<Data>): Promise<void> {
+    let settle = () => message.ack();
+    try {
+      await runBecauseOf(message.cause, () => handler(message));
+    } catch (error) {
+      const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      if (!message.isSettled) {
+        process.emitWarning(
+          `the handler of ${this.name} failed on ${message.topic} ${message.id}, attempt ${message.attempt}: ${reason}`,
+          "AgentbusWarning",
+        );
+      }
+      settle = () => message.nack({ reason });
+    }
+    while (!message.isSettled) {
+      try {
+        await settle();
+      } catch (error) {
+        if (isBusError(error) && error.code === "ERR_CLOSED") return;
+        process.emitWarning(`${(error as Error).message}; trying again`, "AgentbusWarning");
+        await new Promise((resolve) => setTimeout(resolve, SETTLE_AGAIN_MS));
+      }
+    }
+  }
+
+  #messageOf(taken: Taken): Message<Data> {
+    const message: Message<Data> = new Message<Data>(
+      taken,
+      this.name,
+      this.#consumer,
+      this.#closing.signal,
+      this.#parts.reply,
+      () => {
+        this.#inWork.delete(message);
+        for (const wake of this.#onIdle.splice(0)) wake();
+      },
+    );
+    this.#inWork.add(message);
+    return message;
+  }
+
+  /** Resolves when fewer than `limit` messages are in work, or the subscription closes. */
+  async #roomFor(limit: number): Promise<void> {
+    while (this.#inWork.size >= limit && !this.#closing.signal.aborted) {
+      this.#warnOfUnsettled(limit);
+      await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    }
+  }
+
+  #warnOfUnsettled(limit: number): void {
+    if (this.#reading !== "iterator" || this.#hasWarned) return;
+    this.#hasWarned = true;
+    process.emitWarning(`${this.name} waits: ${limit} of its messages are neither acked, nacked nor rejected`, {
+      type: "AgentbusWarning",
+      code: "AGENTBUS_UNSETTLED",
+      detail: "call message.ack(), or subscribe with { autoAck: true }",
+    });
+  }
+
+  async #idleWithin(timeoutMs: number): Promise<void> {
+    const timeUp = new AbortController();
+    const timer = setTimeout(() => {
+      timeUp.abort();
+      for (const wake of this.#onIdle.splice(0)) wake();
+    }, timeoutMs);
+    while (this.#inWork.size > 0 && !timeUp.signal.aborted && !this.#closing.signal.aborted) {
+      await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    }
+    clearTimeout(timer);
+  }
+
+  #claimReader(reader: "iterator" | "handler"): void {
+    if (this.#reading !== "nobody") {
+      throw new TypeError(
+        `the subscription ${this.name} has ${this.#reading === "iterator" ? "an iterator" : "a handler"} already; subscribe again for another`,
+      );
+    }
+    this.#reading = reader;
+  }
+}
