@@ -1,4 +1,4 @@
-import { execFile, type ExecFileException } from "node:child_process";
+import { execFile } from "node:child_process";
 import { parseGroup, parseUser, type GroupEntry, type UserEntry } from "./account-files.js";
 import type { NamedId } from "./name-table.js";
 import { isUserName } from "./topics.js";
@@ -69,12 +69,12 @@ async function runTool(paths: readonly string[], args: readonly string[], notFou
     const { error, stdout } = await execute(path, args);
     if (error === null) return stdout;
     if (error.code === notFound) return "";
-    if (error.code !== "ENOENT") throw error;
+    if (error.code !== "ENOENT") throw new Error(`${path} failed`, { cause: error });
   }
   return ""; // a system without the tool has nothing but its files
 }
 
-function execute(path: string, args: readonly string[]): Promise<{ error: ExecFileException | null; stdout: string }> {
+function execute(path: string, args: readonly string[]): Promise<{ error: { code?: unknown } | null; stdout: string }> {
   const limits = { timeout: TIMEOUT_MS, killSignal: "SIGKILL", maxBuffer: MAX_ANSWER_BYTES } as const;
   // Its own environment: nothing of the agent's may change what a C library loads or prints.
   const options = { ...limits, encoding: "latin1", env: { LC_ALL: "C" }, cwd: "/" } as const;

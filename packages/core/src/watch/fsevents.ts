@@ -38,7 +38,9 @@ export async function watchWithFsevents(
     close: () => {
       isClosed = true;
       clearTimeout(settled);
-      stop().catch((error: Error) => onError?.(error));
+      stop().catch((error: unknown) => {
+        onError?.(error instanceof Error ? error : new Error(String(error)));
+      });
     },
   };
 }
