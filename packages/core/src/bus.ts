@@ -116,6 +116,8 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   #opening = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
   #isClosing = false;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = () => void this.close();
 
   /** Use `openBus()`. */
   constructor(spool: Spool, options: OpenBusOptions) {
@@ -133,7 +135,8 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
       everyNowAndThen: (tick) => ticker.add(tick),
     };
     this.#mailbox = new ReplyMailbox(this.#host);
-    options.signal?.addEventListener("abort", () => void this.close(), { once: true });
+    this.#signal = options.signal;
+    options.signal?.addEventListener("abort", this.#onAbort);
   }
 
   /** The account that this process publishes as. */
@@ -269,6 +272,7 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#signal?.removeEventListener("abort", this.#onAbort);
     await Promise.allSettled(this.#opening);
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
     await this.#publisher.close();

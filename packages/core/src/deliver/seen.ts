@@ -14,7 +14,7 @@ const WRITE_AFTER_MS = 200;
 const { O_CREAT, O_WRONLY, O_APPEND, O_NOFOLLOW } = fs.constants;
 
 /**
- * The ids that a subscription has settled lately, so that a publisher can repeat one without doubles and nobody can replay one. An id
+ * The ids that a subscription has delivered lately, so that a publisher can repeat one without doubles and nobody can replay one. An id
  * is the sender's own: two accounts may use the same.
  *
  * A durable subscription keeps them in `seen` and, when that is full, `seen.old`; the last 20,000 to 40,000 are known.
@@ -47,13 +47,6 @@ export class SeenIds {
     if (this.#journalPath === undefined) return void this.#turnIfFull();
     this.#unwritten.push(key);
     this.#timer ??= setTimeout(() => this.flush(), WRITE_AFTER_MS).unref();
-  }
-
-  /** For a message that is deliberately delivered again. */
-  delete(uid: number, id: string): void {
-    const key = `${uid} ${id}`;
-    this.#current.delete(key);
-    this.#previous.delete(key);
   }
 
   /** Writes what has not been written. Losing it costs nothing but the memory, so a failure is not reported. */

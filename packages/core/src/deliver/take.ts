@@ -105,10 +105,13 @@ export class Taker {
     }
   }
 
-  /** An envelope is settled: from now on a second copy is a repeat. */
-  finish(taken: Taken, isSeen: boolean): void {
+  /**
+   * An envelope is settled or put back: from now on a second copy in `new/` is a repeat. What was put back comes from `retry/`,
+   * where no copy is suspected.
+   */
+  finish(taken: Taken): void {
     this.inWork.delete(keyOf(taken));
-    if (isSeen) this.#seen.add(taken.sender.uid, taken.envelope.id);
+    this.#seen.add(taken.sender.uid, taken.envelope.id);
   }
 
   /** Deals with an entry of `new/` that is not a message file. */

@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { atExit } from "../at-exit.js";
 import { fromErrno } from "../errors.js";
 import { writeAll } from "../file-system.js";
 import { ignoreMissing } from "../directory.js";
@@ -27,6 +28,7 @@ export class Drafts {
   #taken = 0;
   #refill: NodeJS.Immediate | undefined;
   #isClosed = false;
+  #cancelAtExit: (() => void) | undefined;
 
   constructor(spool: Spool) {
     this.#spool = spool;
@@ -65,10 +67,12 @@ export class Drafts {
     this.#isClosed = true;
     if (this.#refill !== undefined) clearImmediate(this.#refill);
     for (const blank of this.#blanks.splice(0)) this.discard(blank);
+    this.#cancelAtExit?.();
   }
 
   #refillSoon(): void {
     if (this.#isClosed || this.#refill !== undefined || this.#blanks.length >= MAX_BLANKS) return;
+    this.#cancelAtExit ??= atExit(() => this.close());
     this.#refill = setImmediate(() => {
       this.#refill = undefined;
       try {

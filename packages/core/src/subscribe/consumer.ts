@@ -112,7 +112,7 @@ export class Consumer {
 
   /** @throws BusError; the message then stays claimed, and this may be called again */
   ack(taken: Taken): void {
-    this.#settle("acknowledge", taken, true, () => taken.claim.ack(taken.index));
+    this.#settle("acknowledge", taken, () => taken.claim.ack(taken.index));
     this.statistics.acked++;
   }
 
@@ -120,26 +120,24 @@ export class Consumer {
   nack(taken: Taken, reason: string, delayMs?: number): void {
     const { attempt } = taken.claim;
     if (attempt >= this.#options.maxAttempts) {
-      this.#settle("give up", taken, true, () =>
-        taken.claim.bury(taken, "max-attempts", `attempt ${attempt}: ${reason}`),
-      );
+      this.#settle("give up", taken, () => taken.claim.bury(taken, "max-attempts", `attempt ${attempt}: ${reason}`));
       this.statistics.rejected++;
       return;
     }
     const dueMs = Date.now() + (delayMs ?? this.#backoffMs(attempt));
-    this.#settle("put back", taken, false, () => taken.claim.putBack(taken, dueMs, attempt));
+    this.#settle("put back", taken, () => taken.claim.putBack(taken, dueMs, attempt));
     this.statistics.nacked++;
     this.wake();
   }
 
   reject(taken: Taken, reason: string): void {
-    this.#settle("reject", taken, true, () => taken.claim.bury(taken, "rejected", reason));
+    this.#settle("reject", taken, () => taken.claim.bury(taken, "rejected", reason));
     this.statistics.rejected++;
   }
 
   /** Puts the message back as if it had not been handed out. */
   release(taken: Taken): void {
-    this.#settle("put back", taken, false, () => taken.claim.putBack(taken, Date.now(), taken.claim.attempt - 1));
+    this.#settle("put back", taken, () => taken.claim.putBack(taken, Date.now(), taken.claim.attempt - 1));
   }
 
   /** Hands out nothing more; a waiting `next()` returns undefined. */
@@ -217,22 +215,22 @@ export class Consumer {
     const [reason, why] = taken.isSuspect
       ? (["consumer-died", detail] as const)
       : (["max-attempts", `after ${attempts} attempts`] as const);
-    this.#settle("give up", taken, true, () => taken.claim.bury(taken, reason, why));
+    this.#settle("give up", taken, () => taken.claim.bury(taken, reason, why));
     this.statistics.rejected++;
   }
 
-  #settle(doing: string, taken: Taken, isSeen: boolean, action: () => void): void {
+  #settle(doing: string, taken: Taken, action: () => void): void {
     try {
       action();
     } catch (error) {
       throw fromErrno(error, `${doing} a message of`, this.#directories.path);
     }
-    this.#taker.finish(taken, isSeen);
+    this.#taker.finish(taken);
   }
 
-  #returnUnused({ claim, index, raw, verdict }: Step): void {
-    // What was to be refused or dropped is judged anew by whoever comes next.
-    if (verdict.kind !== "deliver") return;
+  #returnUnused(step: Step): void {
+    const { claim, index, raw, verdict } = step;
+    if (verdict.kind !== "deliver") return void this.#taker.execute(step);
     const { envelope, sender } = verdict;
     claim.putBack({ index, envelope, raw, sender }, Date.now(), claim.attempt - 1);
   }

@@ -1,3 +1,4 @@
+import { atExit } from "../at-exit.js";
 import type { Refusal } from "../deliver/refusal.js";
 import { BusError, fromErrno } from "../errors.js";
 import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger } from "../options.js";
@@ -18,7 +19,7 @@ import {
   removeSubscription,
   type SubscriptionWish,
 } from "./make-subscription.js";
-import type { Reply } from "./message.js";
+import type { Message, Reply } from "./message.js";
 import type { PresenceKeeper } from "./presence-keeper.js";
 import { Subscription } from "./subscription.js";
 
@@ -49,6 +50,8 @@ export interface SubscribeOptions {
   readonly maxInFlight?: number | undefined;
   /** Called for each message that is not delivered but kept in `dead/`. */
   readonly onRefused?: ((refusal: Refusal) => void) | undefined;
+  /** Called when a handler threw or rejected; its message is delivered again. @default a process warning */
+  readonly onError?: ((error: unknown, message: Message) => void) | undefined;
   /** Closes the subscription. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -56,7 +59,7 @@ export interface SubscribeOptions {
 // prettier-ignore
 const OPTIONS: ReadonlySet<string> = new Set([
   "durable", "queue", "shared", "concurrency", "maxAttempts", "backoff", "maxBacklog", "autoAck", "maxInFlight",
-  "onRefused", "signal",
+  "onRefused", "onError", "signal",
 ] satisfies (keyof SubscribeOptions)[]);
 
 export const SUBSCRIBE_DEFAULTS = Object.freeze({
@@ -161,7 +164,13 @@ export async function openSubscription<Data>(
       : partial;
     const place = placeOf(spool, wish);
     createSubscription(spool, wish);
-    if (isShortLived) undo.push(() => removeSubscription(spool, place));
+    if (isShortLived) {
+      const cancel = atExit(() => removeSubscription(spool, place));
+      undo.push(() => {
+        cancel();
+        removeSubscription(spool, place);
+      });
+    }
     let consumer: Consumer | undefined = undefined;
     const isExclusive = !isShortLived && wish.kind !== "queue" && options.shared !== true;
     if (isExclusive) {
@@ -190,6 +199,16 @@ export async function openSubscription<Data>(
   }
 }
 
+function closeOnAbort(subscription: Subscription<never>, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const close = () => void subscription.close();
+  const forget = () => signal.removeEventListener("abort", close);
+  signal.addEventListener("abort", close);
+  subscription.done.then(forget, forget);
+  // It may have been aborted while the subscription was opened.
+  if (signal.aborted) close();
+}
+
 async function watchAndWrap<Data>(
   host: SubscriptionHost,
   record: SubscriptionRecord,
@@ -203,6 +222,7 @@ async function watchAndWrap<Data>(
     mode: host.watch,
     path: directories.new.path,
     onChange: (name) => consumer.wake(name),
+    onError: (error) => process.emitWarning(`${error.message}; looking every now and then instead`, "AgentbusWarning"),
   });
   undo.push(() => watcher.close());
   // After the watch is in place: what dies or arrives from here on is noticed.
@@ -213,6 +233,7 @@ async function watchAndWrap<Data>(
     patterns: record.patterns,
     consumer,
     reply: host.reply,
+    onError: options.onError,
     autoAck: options.autoAck ?? record.kind === "ephemeral",
     maxInFlight: options.maxInFlight ?? SUBSCRIBE_DEFAULTS.maxInFlight,
     release: async () => {

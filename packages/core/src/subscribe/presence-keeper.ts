@@ -1,3 +1,4 @@
+import { atExit } from "../at-exit.js";
 import { Directory, ignoreMissing } from "../directory.js";
 import { fromErrno } from "../errors.js";
 import { READABLE_FILE_MODE } from "../permissions.js";
@@ -19,6 +20,7 @@ export class PresenceKeeper {
   #presence: Promise<Presence> | undefined;
   #release: (() => Promise<void>) | undefined;
   #isClosed = false;
+  #cancelAtExit: (() => void) | undefined;
 
   constructor(spool: Spool) {
     this.#spool = spool;
@@ -37,6 +39,11 @@ export class PresenceKeeper {
     this.#isClosed = true;
     await this.#presence?.catch(() => undefined);
     await this.#release?.().catch(() => undefined);
+    this.#cancelAtExit?.();
+    this.#hide();
+  }
+
+  #hide(): void {
     ignoreMissing(() => this.#spool.fileSystem.unlink(this.#path("json")));
   }
 
@@ -50,6 +57,7 @@ export class PresenceKeeper {
       } finally {
         run.close();
       }
+      this.#cancelAtExit = atExit(() => this.#hide());
       await this.#beat();
     } catch (error) {
       throw fromErrno(error, "show this process in", this.#spool.runDir);

@@ -22,6 +22,7 @@ export interface SubscriptionParts {
   readonly patterns: readonly string[];
   readonly consumer: Consumer;
   readonly reply: Reply;
+  readonly onError: ((error: unknown, message: Message) => void) | undefined;
   readonly autoAck: boolean;
   readonly maxInFlight: number;
   /** Lets go of everything that the subscription holds. */
@@ -150,12 +151,7 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
       await runBecauseOf(message.cause, () => handler(message));
     } catch (error) {
       const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      if (!message.isSettled) {
-        process.emitWarning(
-          `the handler of ${this.name} failed on ${message.topic} ${message.id}, attempt ${message.attempt}: ${reason}`,
-          "AgentbusWarning",
-        );
-      }
+      if (!message.isSettled) this.#reportFailure(error, message, reason);
       settle = () => message.nack({ reason });
     }
     while (!message.isSettled) {
@@ -167,6 +163,16 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
         await new Promise((resolve) => setTimeout(resolve, SETTLE_AGAIN_MS));
       }
     }
+  }
+
+  #reportFailure(error: unknown, message: Message<Data>, reason: string): void {
+    try {
+      if (this.#parts.onError !== undefined) return this.#parts.onError(error, message);
+    } catch (another) {
+      reason += `; and onError failed: ${String(another)}`;
+    }
+    const which = `${message.topic} ${message.id}, attempt ${message.attempt}`;
+    process.emitWarning(`the handler of ${this.name} failed on ${which}: ${reason}`, "AgentbusWarning");
   }
 
   #messageOf(taken: Taken): Message<Data> {
