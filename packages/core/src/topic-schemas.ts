@@ -31,6 +31,13 @@ export class TopicSchemas {
     this.#owners = new Set([0, spoolUid, process.geteuid?.() ?? 0]);
   }
 
+  /** Whether a topic's data is checked at all. @throws BusError as `check` */
+  knows(topic: string): boolean {
+    const now = performance.now();
+    if (now >= this.#lookAt) this.#look(now);
+    return this.#files.has(topic);
+  }
+
   /**
    * @param data as `JSON.parse` gives it
    * @returns a promise only when a schema has to be loaded
@@ -38,9 +45,7 @@ export class TopicSchemas {
    *   promise rejects with the same
    */
   check(topic: string, data: unknown): Violations | Promise<Violations> {
-    const now = performance.now();
-    if (now >= this.#lookAt) this.#look(now);
-    return this.#files.get(topic)?.check(data);
+    return this.knows(topic) ? this.#files.get(topic)?.check(data) : undefined;
   }
 
   #look(now: number): void {

@@ -15,6 +15,8 @@ export interface Sender {
 export type Verdict =
   | { readonly kind: "deliver"; readonly envelope: Envelope; readonly sender: Sender }
   | { readonly kind: "expired" }
+  /** The account database does not answer, so nobody can tell who spoke. */
+  | { readonly kind: "unknown-sender" }
   | { readonly kind: "refuse"; readonly reason: RefusalReason; readonly detail: string; readonly sender: Sender };
 
 /** Decides whether one envelope may be handed to the handler of one subscription. */
@@ -33,7 +35,8 @@ export class Judge {
 
   /** @param line the envelope's JSON text @param value the same, parsed; undefined when it is not JSON @param uid the owner of the inode */
   async judge(line: string, value: unknown, uid: number): Promise<Verdict> {
-    const sender = await this.#senderOf(uid);
+    const sender = await senderOf(this.#spool, uid);
+    if (sender === undefined) return { kind: "unknown-sender" };
     const refuse = (reason: RefusalReason, detail: string): Verdict => ({ kind: "refuse", reason, detail, sender });
     if (value === undefined) return refuse("invalid-json", "a line is not JSON");
     if (line.length > this.#spool.limits.maxEnvelopeBytes) {
@@ -61,11 +64,6 @@ export class Judge {
     return { kind: "deliver", envelope, sender };
   }
 
-  async #senderOf(uid: number): Promise<Sender> {
-    const { accounts } = this.#spool;
-    return { uid, user: accounts.userOf(uid) ?? (await accounts.findUser(uid)) ?? `uid${uid}` };
-  }
-
   /** An account speaks for itself; root, and the relays that `spool.json` lists, for anybody. */
   #maySpeakAs(source: string, sender: Sender): boolean {
     const user = userOfSource(source);
@@ -91,6 +89,15 @@ export class Judge {
       return undefined;
     }
   }
+}
+
+/**
+ * The account of a uid. undefined while the account database does not answer: to make up a name then would let somebody speak
+ * as the account that really has it.
+ */
+export async function senderOf({ accounts }: Spool, uid: number): Promise<Sender | undefined> {
+  const user = accounts.userOf(uid) ?? (await accounts.findUser(uid));
+  return user === undefined ? undefined : { uid, user };
 }
 
 export function hasExpired({ expirytime }: Envelope): boolean {

@@ -73,8 +73,11 @@ export class Taker {
     if (claim === undefined) return [];
     try {
       const load = await loadFile(this.#spool, claim.path);
-      if (!isUnfit(load)) return await this.#judgeAll(claim, load, pending);
-      this.#refuseFile(claim, load);
+      if (!isUnfit(load)) {
+        const steps = await this.#judgeAll(claim, load, pending);
+        if (steps.some(({ verdict }) => verdict.kind === "unknown-sender")) claim.release();
+        else return steps;
+      } else this.#refuseFile(claim, load);
     } catch (error) {
       // Nothing has been handed out, so putting the file back loses nothing.
       if (errnoOf(error) !== "ENOENT") claim.release();
@@ -94,6 +97,7 @@ export class Taker {
     try {
       if (verdict.kind === "refuse") return this.#refuse(claim, index, raw, verdict);
       if (verdict.kind === "expired") return this.#drop(claim, index, () => this.#reports.expired());
+      if (verdict.kind === "unknown-sender") return undefined;
       const { envelope, sender } = verdict;
       const isRepeat = pending.from === "new" && this.#seen.has(sender.uid, envelope.id);
       if (isRepeat || this.inWork.has(keyOf(verdict))) return this.#drop(claim, index, () => this.#reports.duplicate());

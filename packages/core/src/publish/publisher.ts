@@ -75,7 +75,7 @@ export class Publisher {
     const to = destination.startsWith("@") ? destination : undefined;
     const envelope = this.#compose(destination, to, data, options);
     const bytes = this.#serialize(envelope);
-    await this.#satisfiesSchema(envelope);
+    await this.#satisfiesSchema(envelope, bytes);
     const ready = this.#outbox.put({
       to,
       topic: envelope.topic,
@@ -157,8 +157,13 @@ export class Publisher {
   }
 
   /** Resolves at once when the topic has no schema and nobody waits for one. */
-  #satisfiesSchema(envelope: Envelope): Promise<void> | void {
-    const checked = this.#spool.schemas.check(envelope.topic, envelope.data);
+  #satisfiesSchema(envelope: Envelope, bytes: Buffer): Promise<void> | void {
+    const { schemas } = this.#spool;
+    // What the receivers will read is what counts: a Date is a string by then, and undefined properties are gone.
+    const isChecked = schemas.knows(envelope.topic);
+    const checked = isChecked
+      ? schemas.check(envelope.topic, (JSON.parse(bytes.toString()) as Envelope).data)
+      : undefined;
     if (!(checked instanceof Promise) && this.#preparing === undefined) return refuse(envelope, checked);
     const turn = this.#preparing ?? Promise.resolve();
     const mine = turn.then(() => checked);

@@ -1,5 +1,5 @@
 import { UnfitFile } from "../bounded-read.js";
-import { BusError, errnoOf, fromErrno } from "../errors.js";
+import { BusError, errnoOf, fromErrno, isBusError } from "../errors.js";
 import { beforeReading, isProof } from "../freshness.js";
 import type { Presence } from "../presence.js";
 import type { Spool } from "../spool.js";
@@ -14,6 +14,9 @@ import { isGone, Target, type TargetIdentity } from "./target.js";
 
 /** Remembered answers per listing; a publisher of ever new topics must not fill the memory. */
 const MAX_REMEMBERED_TOPICS = 1_000;
+
+/** How soon an account database that did not know an owner is asked again, in milliseconds. */
+const ASK_AGAIN_MS = 5_000;
 
 interface Entry {
   /** Identifies the version of `subscription.json` that was read. */
@@ -34,6 +37,7 @@ export class SubscriptionIndex {
   readonly #spool: Spool;
   readonly #listings: readonly [Listing, Listing];
   #matches = new Map<string, readonly Target[]>();
+  #askAgainAt = 0;
 
   constructor(spool: Spool) {
     this.#spool = spool;
@@ -48,7 +52,7 @@ export class SubscriptionIndex {
     const changed = this.#listings.map((listing) => listing.refresh());
     if (changed.includes(true)) this.#matches = new Map();
     const unknown = this.#listings.flatMap((listing) => [...listing.unknownOwners]);
-    if (unknown.length > 0) return this.#identify(unknown);
+    if (unknown.length > 0 && performance.now() >= this.#askAgainAt) return this.#identify(unknown);
   }
 
   /** The subscriptions whose patterns match; those of dead processes left out. */
@@ -87,7 +91,9 @@ export class SubscriptionIndex {
   }
 
   async #identify(uids: readonly number[]): Promise<void> {
-    await Promise.all(uids.map((uid) => this.#spool.accounts.findUser(uid)));
+    this.#askAgainAt = performance.now() + ASK_AGAIN_MS;
+    const users = await Promise.all(uids.map((uid) => this.#spool.accounts.findUser(uid)));
+    if (users.every((user) => user === undefined)) return;
     for (const listing of this.#listings) listing.forget();
     for (const listing of this.#listings) listing.refresh();
     this.#matches = new Map();
@@ -201,7 +207,7 @@ class Listing {
     } catch (error) {
       // Half made, half removed, not readable or not a record: it does not count until its parent directory changes again.
       if (error instanceof UnfitFile || error instanceof SyntaxError || error instanceof TypeError) return undefined;
-      if (isGone(error) || errnoOf(error) === "EACCES") return undefined;
+      if (isGone(error) || errnoOf(error) === "EACCES" || isBusError(error)) return undefined;
       throw fromErrno(error, "read", path);
     }
   }

@@ -1,5 +1,6 @@
-import { isUnfit, loadFile, type LoadedFile } from "../deliver/load.js";
-import { errnoOf, fromErrno } from "../errors.js";
+import { senderOf } from "../deliver/judge.js";
+import { isUnfit, loadFile } from "../deliver/load.js";
+import { BusError, errnoOf, fromErrno } from "../errors.js";
 import { ignoreMissing } from "../directory.js";
 import { PRIVATE_FILE_MODE } from "../permissions.js";
 import { writeOwnFile } from "../private-file.js";
@@ -64,7 +65,16 @@ async function splitClaim(
   if (isUnfit(loaded)) return;
   const { begun, settled } = parseProgress(readProgress(spool, cur.atOwn(name + PROGRESS_SUFFIX)));
   const there = new Set(spool.fileSystem.readdir(retry.base).map((other) => parseRetryName(other)?.file));
-  const sender = await senderOf(spool, loaded);
+  const sender = await senderOf(spool, loaded.uid);
+  if (sender === undefined)
+    throw new BusError(
+      "ERR_ACCOUNT",
+      `cannot tell whose ${cur.path}/${name} is: the account database does not answer`,
+      {
+        path: cur.path,
+        fix: `getent passwd ${loaded.uid}`,
+      },
+    );
   for (const { index, value } of loaded.envelopes) {
     const file = ownFile(claim.file, index);
     if (settled.has(index) || there.has(file)) continue;
@@ -76,10 +86,6 @@ async function splitClaim(
   }
   ignoreMissing(() => spool.fileSystem.unlink(cur.atOwn(name)));
   ignoreMissing(() => spool.fileSystem.unlink(cur.atOwn(name + PROGRESS_SUFFIX)));
-}
-
-async function senderOf({ accounts }: Spool, { uid }: LoadedFile): Promise<{ uid: number; user: string }> {
-  return { uid, user: accounts.userOf(uid) ?? (await accounts.findUser(uid)) ?? `uid${uid}` };
 }
 
 function readProgress(spool: Spool, path: string): string {
