@@ -36,7 +36,11 @@ export class Judge {
   /** @param line the envelope's JSON text @param value the same, parsed; undefined when it is not JSON @param uid the owner of the inode */
   async judge(line: string, value: unknown, uid: number): Promise<Verdict> {
     const sender = await senderOf(this.#spool, uid);
-    if (sender === undefined) return { kind: "unknown-sender" };
+    return sender === undefined ? { kind: "unknown-sender" } : this.judgeFrom(sender, line, value);
+  }
+
+  /** The same when it is known who spoke. */
+  async judgeFrom(sender: Sender, line: string, value: unknown): Promise<Verdict> {
     const refuse = (reason: RefusalReason, detail: string): Verdict => ({ kind: "refuse", reason, detail, sender });
     if (value === undefined) return refuse("invalid-json", "a line is not JSON");
     if (line.length > this.#spool.limits.maxEnvelopeBytes) {
@@ -47,7 +51,7 @@ export class Judge {
     if (!this.#maySpeakAs(envelope.source, sender)) {
       return refuse(
         "forged-source",
-        `source is ${envelope.source}, but the file belongs to ${sender.user} (uid ${uid})`,
+        `source is ${envelope.source}, but the file belongs to ${sender.user} (uid ${sender.uid})`,
       );
     }
     const misdirected = this.#misdirected(envelope);
@@ -100,7 +104,7 @@ export async function senderOf({ accounts }: Spool, uid: number): Promise<Sender
   return user === undefined ? undefined : { uid, user };
 }
 
-export function hasExpired({ expirytime }: Envelope): boolean {
+function hasExpired({ expirytime }: Envelope): boolean {
   return expirytime !== undefined && Date.parse(expirytime) <= Date.now();
 }
 

@@ -7,7 +7,7 @@ import { DeadLetters } from "../settle/dead-letters.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { removeFromTally } from "../tally.js";
-import { hasExpired, Judge, type Sender, type Verdict } from "./judge.js";
+import { Judge, type Sender, type Verdict } from "./judge.js";
 import { isUnfit, loadFile, type LoadedEnvelope, type LoadedFile, type UnfitLoad } from "./load.js";
 import type { PendingFile } from "./pending.js";
 import { buryUnfit, clearStray } from "./quarantine.js";
@@ -154,10 +154,10 @@ export class Taker {
     claim.expect(load.envelopes.keys(), load.envelopes.length);
     const steps: Step[] = [];
     for (const loaded of load.envelopes) {
-      const verdict = isOwnFile(claim.file) ? this.#judgeOwn(loaded, load.uid) : await this.#judgeOne(loaded, load.uid);
-      const raw =
-        verdict.kind === "deliver" && isOwnFile(claim.file) ? `${JSON.stringify(verdict.envelope)}\n` : loaded.raw;
-      steps.push({ claim, pending, index: loaded.index, raw, verdict });
+      const judged = isOwnFile(claim.file)
+        ? await this.#judgeOwn(loaded, load.uid)
+        : { raw: loaded.raw, verdict: await this.#judgeOne(loaded, load.uid) };
+      steps.push({ claim, pending, index: loaded.index, ...judged });
     }
     return steps;
   }
@@ -173,19 +173,16 @@ export class Taker {
     };
   }
 
-  /** A private record: judged when it arrived, and written by this account, so only its expiry can have changed. */
-  #judgeOwn({ value }: LoadedEnvelope, uid: number): Verdict {
+  /** A private record, which names the sender. Its consumer may have died before it was judged, so it is judged like any other. */
+  async #judgeOwn({ value, raw }: LoadedEnvelope, uid: number): Promise<Pick<Step, "raw" | "verdict">> {
     if (uid !== this.#spool.uid || !validatePrivateRecord(value)) {
       const sender = { uid, user: this.#spool.accounts.userOf(uid) ?? `uid${uid}` };
-      return {
-        kind: "refuse",
-        reason: "invalid-envelope",
-        detail: "it is not a private record of this account",
-        sender,
-      };
+      const detail = "it is not a private record of this account";
+      return { raw, verdict: { kind: "refuse", reason: "invalid-envelope", detail, sender } };
     }
     const { sender, envelope } = value as { sender: Sender; envelope: Envelope };
-    return hasExpired(envelope) ? { kind: "expired" } : { kind: "deliver", envelope, sender };
+    const line = `${JSON.stringify(envelope)}\n`;
+    return { raw: line, verdict: await this.#judge.judgeFrom(sender, line, envelope) };
   }
 
   #drop(claim: Claim, index: number, report: () => void): undefined {

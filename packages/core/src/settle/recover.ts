@@ -1,7 +1,8 @@
-import { senderOf } from "../deliver/judge.js";
+import { senderOf, type Sender } from "../deliver/judge.js";
 import { isUnfit, loadFile } from "../deliver/load.js";
 import { BusError, errnoOf, fromErrno } from "../errors.js";
 import { ignoreMissing } from "../directory.js";
+import { validatePrivateRecord } from "../generated/validators.js";
 import { PRIVATE_FILE_MODE } from "../permissions.js";
 import { writeOwnFile } from "../private-file.js";
 import { readSmallFile } from "../bounded-read.js";
@@ -17,6 +18,7 @@ import {
   type CurName,
 } from "./claim-names.js";
 import { parseProgress, PROGRESS_SUFFIX } from "./claim.js";
+import { DeadLetters, type DeadLetterRecord } from "./dead-letters.js";
 
 const MAX_PROGRESS_BYTES = 128 * 1024;
 
@@ -75,17 +77,29 @@ async function splitClaim(
         fix: `getent passwd ${loaded.uid}`,
       },
     );
-  for (const { index, value } of loaded.envelopes) {
+  const letters = new DeadLetters(spool, directories);
+  for (const { index, value, raw } of loaded.envelopes) {
     const file = ownFile(claim.file, index);
     if (settled.has(index) || there.has(file)) continue;
+    const record = { sender, envelope: value };
+    if (!validatePrivateRecord(record)) {
+      if (letters.hasRoomForRefused())
+        letters.bury(DeadLetters.letterOf(file), noEnvelope(claim.file, raw, sender), raw);
+      continue;
+    }
     const isSuspect = begun.has(index);
     const dueMs = isSuspect ? SUSPECT_DUE_MS : AT_ONCE_DUE_MS;
     const attempts = isSuspect ? claim.attempt : claim.attempt - 1;
-    const text = `${JSON.stringify({ sender, envelope: value })}\n`;
+    const text = `${JSON.stringify(record)}\n`;
     writeOwnFile(spool, retry, retryName({ dueMs, attempts, file }), text, PRIVATE_FILE_MODE);
   }
   ignoreMissing(() => spool.fileSystem.unlink(cur.atOwn(name)));
   ignoreMissing(() => spool.fileSystem.unlink(cur.atOwn(name + PROGRESS_SUFFIX)));
+}
+
+function noEnvelope(file: string, raw: string, sender: Sender): Omit<DeadLetterRecord, "layout" | "at"> {
+  const why = { reason: "invalid-envelope", detail: "a line of its file is not an envelope" } as const;
+  return { ...why, attempts: 0, id: null, topic: null, sender, file, bytes: Buffer.byteLength(raw) };
 }
 
 function readProgress(spool: Spool, path: string): string {
