@@ -66,10 +66,14 @@ export interface EnvelopeOptions {
   readonly tracestate?: string | undefined;
   /** @default "application/octet-stream" for a Uint8Array, else absent, which means JSON */
   readonly dataContentType?: string | undefined;
+  /** An absolute URI. */
   readonly dataSchema?: string | undefined;
   readonly dataRef?: string | undefined;
   readonly sequence?: string | undefined;
-  /** Further CloudEvents attributes: names of a-z and 0-9, at most 20 characters; values are strings, numbers or booleans. */
+  /**
+   * Further CloudEvents attributes: names of a-z and 0-9, which CloudEvents wants to have at most 20 characters; values are
+   * strings, whole numbers or booleans.
+   */
   readonly extensions?: Readonly<Record<string, string | number | boolean>> | undefined;
 }
 

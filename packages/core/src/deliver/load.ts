@@ -64,7 +64,7 @@ function unfit(error: unknown): UnfitLoad {
 
 function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
   const text = bytes.toString("utf8");
-  const single = parse(text);
+  const single = parseEnvelope(text);
   // The usual file: one envelope, written over one line or many.
   if (single !== undefined) return { uid: stat.uid, envelopes: [{ index: 0, value: single, raw: text }] };
   const lines = text.split("\n").filter((line) => line.trim() !== "");
@@ -72,11 +72,18 @@ function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
   if (lines.length > MAX_ENVELOPES_PER_FILE) {
     return { ...common, reason: "too-large", detail: `${lines.length} envelopes, at most ${MAX_ENVELOPES_PER_FILE}` };
   }
-  const envelopes = lines.map((raw, index) => ({ index, value: parse(raw), raw }));
+  const envelopes = lines.map((raw, index) => ({ index, value: parseEnvelope(raw), raw }));
   if (envelopes.every(({ value }) => value === undefined)) {
     return { ...common, reason: "invalid-json", detail: lines.length === 0 ? "the file is empty" : "it is not JSON" };
   }
   return { uid: stat.uid, envelopes };
+}
+
+/** JSON, without the attributes that are null: CloudEvents' JSON format (chapter 2.2) takes null for absent. */
+function parseEnvelope(text: string): unknown {
+  const value = parse(text);
+  if (!text.includes("null") || typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([name, member]) => member !== null || name === "data"));
 }
 
 function parse(text: string): unknown {
