@@ -1,18 +1,12 @@
-import { join } from "node:path";
-import { Accounts } from "./accounts.js";
-import { createSpool } from "./create-spool.js";
 import { BusError, fromErrno } from "./errors.js";
-import { nodeFileSystem, type FileSystem } from "./file-system.js";
-import { NameSource } from "./message-name.js";
+import { openSpool, type SpoolSeams } from "./open-spool.js";
 import { refuseUnknownOptions, requireInteger, requireOneOf } from "./options.js";
 import type { SyncLevel } from "./publish/fan-out.js";
 import { Publisher, type PublishOptions, type PublishResult } from "./publish/publisher.js";
 import { ReplyMailbox } from "./request/reply-mailbox.js";
 import { request, type Answer, type RequestOptions } from "./request/request.js";
 import { answering, type Responder } from "./request/respond.js";
-import { readSpool } from "./spool-file.js";
-import { locateSpool } from "./spool-location.js";
-import { Spool, type SpoolLimits } from "./spool.js";
+import type { Spool, SpoolLimits } from "./spool.js";
 import { createSubscription, placeOf, removeSubscription } from "./subscribe/make-subscription.js";
 import type { Message } from "./subscribe/message.js";
 import {
@@ -26,7 +20,6 @@ import { PresenceKeeper } from "./subscribe/presence-keeper.js";
 import type { DrainOptions, Handler, Subscription } from "./subscribe/subscription.js";
 import { Ticker } from "./subscribe/ticker.js";
 import { sweep } from "./sweep.js";
-import { TopicSchemas } from "./topic-schemas.js";
 import { INBOX, isSubscriptionName } from "./topics.js";
 import type { AnyTopics, DataOf } from "./topic-types.js";
 import type { WatchMode } from "./watch/watcher.js";
@@ -56,12 +49,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
 ] satisfies (keyof OpenBusOptions)[]);
 const DEFAULTS = Object.freeze({ sync: "none", watch: "auto", rescanMs: 2_000 } as const);
 
-/** What a bus stands on; tests put others in. */
-export interface BusSeams {
-  readonly fileSystem?: FileSystem;
-  readonly accounts?: Accounts;
-  readonly env?: NodeJS.ProcessEnv;
-}
+export type BusSeams = SpoolSeams;
 
 /**
  * Opens the bus: finds the spool, and makes sure that this account has an inbox in it.
@@ -87,22 +75,6 @@ export async function createBus<Topics = AnyTopics>(
   spool.ensureOutbox();
   createSubscription(spool, { kind: "inbox", name: INBOX, patterns: [], address: `@${spool.user}` });
   return new Bus<Topics>(spool, options);
-}
-
-/** Finds a spool and reads what it says about itself, without changing anything in it but making a personal one. */
-export async function openSpool(
-  options: Pick<OpenBusOptions, "spool" | "group">,
-  seams: BusSeams = {},
-): Promise<Spool> {
-  const fileSystem = seams.fileSystem ?? nodeFileSystem;
-  const accounts = seams.accounts ?? new Accounts({ fileSystem });
-  const env = seams.env ?? process.env;
-  const location = await locateSpool(options, env, { fileSystem, accounts });
-  if (location.isPersonal) await createSpool({ spool: location.path, env: {} }, { fileSystem, accounts });
-  const facts = await readSpool(location, { fileSystem, accounts });
-  const schemas = new TopicSchemas(fileSystem, join(facts.path, "schemas"), fileSystem.lstat(facts.path).uid);
-  const services = { fileSystem, accounts, names: new NameSource(), schemas };
-  return new Spool(facts, services, accounts.currentUser());
 }
 
 /** An open bus. All of it may be used concurrently. */
