@@ -5,6 +5,7 @@ import type { FileSystem } from "./file-system.js";
 export interface WeakAncestor {
   readonly path: string;
   readonly uid: number;
+  readonly gid: number;
   readonly mode: number;
   /** Who may put another directory in the place of what is in it: its owner, its group's members, or anybody. */
   readonly who: "owner" | "group" | "anybody";
@@ -36,11 +37,11 @@ function weaknessOf(fileSystem: FileSystem, path: string): WeakAncestor | undefi
     return undefined;
   }
   if (!stat.isDirectory()) return undefined;
-  const { uid, mode } = stat;
-  if (uid !== 0 && uid !== process.geteuid?.()) return { path, uid, mode, who: "owner" };
+  const { uid, gid, mode } = stat;
+  if (uid !== 0 && uid !== process.geteuid?.()) return { path, uid, gid, mode, who: "owner" };
   const isSticky = (mode & 0o1000) !== 0;
   if (isSticky || (mode & 0o022) === 0) return undefined;
-  return { path, uid, mode, who: (mode & 0o002) === 0 ? "group" : "anybody" };
+  return { path, uid, gid, mode, who: (mode & 0o002) === 0 ? "group" : "anybody" };
 }
 
 /** The real path of the deepest directory that is there. */

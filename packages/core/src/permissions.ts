@@ -128,8 +128,8 @@ export const PATHS: readonly PathRule[] = Object.freeze([
     purpose: "A message being handled: the sender's inode, moved here.",
     why: "Renaming a file changes neither its owner nor its mode.",
   }),
-  file(`${SUBSCRIPTION}cur/<claim>.done`, "<user>", PRIVATE_FILE_MODE, "bus", {
-    purpose: "Which messages of a file with several are settled.",
+  file(`${SUBSCRIPTION}cur/<claim>.progress`, "<user>", PRIVATE_FILE_MODE, "bus", {
+    purpose: "Which messages of a file with several are begun, and which are settled.",
     why: "Nobody else's concern.",
   }),
   directory(`${SUBSCRIPTION}retry/`, "<user>", PRIVATE_MODE, "bus", {
@@ -166,6 +166,10 @@ export const PATHS: readonly PathRule[] = Object.freeze([
   }),
   directory(`${SUBSCRIPTION}consumer.lock/`, "<user>", PRIVATE_MODE, "bus", {
     purpose: "Held by the one consumer of a durable subscription.",
+    why: "A file that somebody else put in would keep the lock from being released.",
+  }),
+  directory(`${SUBSCRIPTION}breaking.lock/`, "<user>", PRIVATE_MODE, "bus", {
+    purpose: "Held for a moment while the lock of a dead consumer is broken.",
     why: "A file that somebody else put in would keep the lock from being released.",
   }),
   file(`${SUBSCRIPTION}consumer.json`, "<user>", READABLE_FILE_MODE, "bus", {
@@ -235,6 +239,10 @@ export const PATHS: readonly PathRule[] = Object.freeze([
   file("run/<user>/<token>.json", "<user>", READABLE_FILE_MODE, "bus", {
     purpose: "One process that has the bus open.",
     why: "Tells every member whether it still runs.",
+  }),
+  directory("run/<user>/sweep.lock/", "<user>", PRIVATE_MODE, "bus", {
+    purpose: "Held by the process of an account that clears away what its dead ones left.",
+    why: "A file that somebody else put in would keep the lock from being released.",
   }),
   directory("run/<user>/<token>.lock/", "<user>", PRIVATE_MODE, "bus", {
     purpose: "Its heartbeat.",

@@ -35,13 +35,14 @@ export function rightsOf(type: PathType, mode: number, role: Role): Right[] {
   return rights;
 }
 
-/** The rights that `actual` gives and `wanted` does not, to anybody but the owner. */
-export function excessRights(type: PathType, actual: number, wanted: number): Partial<Record<Role, Right[]>> {
-  const excess: Partial<Record<Role, Right[]>> = {};
-  for (const role of ["member", "outsider"] as const) {
-    const allowed = rightsOf(type, wanted, role);
-    const more = rightsOf(type, actual, role).filter((right) => !allowed.includes(right));
-    if (more.length > 0) excess[role] = more;
+/** What each role may do under one mode and not under the other; roles without a difference are left out. */
+export function rightsBeyond(type: PathType, mode: number, other: number): ReadonlyMap<Role, Right[]> {
+  const beyond = new Map<Role, Right[]>();
+  for (const role of ["owner", "member", "outsider"] as const) {
+    const allowed = rightsOf(type, other, role);
+    if (allowed.includes("remove all")) allowed.push("remove own");
+    const more = rightsOf(type, mode, role).filter((right) => !allowed.includes(right));
+    if (more.length > 0) beyond.set(role, more);
   }
-  return excess;
+  return beyond;
 }

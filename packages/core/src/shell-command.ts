@@ -21,6 +21,15 @@ export function asRoot(command: string): string {
   return process.geteuid?.() === 0 ? command : `sudo ${command}`;
 }
 
+/**
+ * A command that its owner must run: in a directory that an account owns, root could be led elsewhere by a link that the account
+ * puts in the place of what root is told to change.
+ * @param user a name, or "#1001" for a uid without one
+ */
+export function asUser(user: string, command: string): string {
+  return `sudo -u ${shellQuote(user)} ${command}`;
+}
+
 /** One of our own commands run by root, whose PATH need not lead to the same Node. */
 export function agentbusAsRoot(command: string, settings: readonly string[] = []): string {
   if (process.geteuid?.() === 0) return [...settings, "agentbus", command].join(" ");

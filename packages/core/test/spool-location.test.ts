@@ -139,18 +139,18 @@ describe("which spool, among those of groups", { skip: NEEDS_ROOT }, () => {
 
   function locatedBy(user: string, preparation = ""): Promise<string> {
     const call = `locateSpool({}, ${JSON.stringify({ AGENTBUS_ROOT: root, HOME: "/nonexistent" })}, services)`;
-    return runAs(user, moduleThatPrints(`(await ${call}).path`), preparation);
+    return runAs(user, printing(`(await ${call}).path`), preparation);
   }
 
   function foundBy(user: string, spool: string): Promise<string> {
-    return runAs(user, moduleThatPrints(`(await findSpool({ spool: ${JSON.stringify(spool)} }, {}, services)).path`));
+    return runAs(user, printing(`(await findSpool({ spool: ${JSON.stringify(spool)} }, {}, services)).path`));
   }
 });
 
 describe("a spool is believed", () => {
   test("when it was made for this account, on first use, by several processes at once", async () => {
     const fresh = { ...env, XDG_STATE_HOME: join(dir, "fresh") };
-    const find = moduleThatPrints(`JSON.stringify(await findSpool({}, ${JSON.stringify(fresh)}, services))`);
+    const find = printing(`JSON.stringify(await findSpool({}, ${JSON.stringify(fresh)}, services))`);
     const found = (await Promise.all(Array.from({ length: 6 }, () => runHere(find)))).map(
       (text) => JSON.parse(text) as SpoolFacts,
     );
@@ -237,8 +237,8 @@ function disbelief(choice: SpoolChoice): Promise<BusError> {
   return refusalOf(findSpool(choice, env, services));
 }
 
-/** A module for `runAs` that prints a value, or the error in its place. */
-function moduleThatPrints(value: string): string {
+/** A module that prints a value, or the error in its place. */
+function printing(value: string): string {
   return `
     import { Accounts } from "${DIST}accounts.js";
     import { nodeFileSystem } from "${DIST}file-system.js";

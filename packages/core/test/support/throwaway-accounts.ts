@@ -46,16 +46,18 @@ export class ThrowawayAccounts {
 }
 
 /**
- * Runs an ES module as another account and gives what it prints. Its imports are loaded by root first: the account
+ * Runs an ES module as another account and gives what it prints. The imports at its beginning are loaded by root: the account
  * need not be able to read the repository.
  *
  * @param preparation what root does last, such as taking groups away
  */
 export async function runAs(user: string, module: string, preparation = ""): Promise<string> {
-  const [imports, body] = splitImports(module);
-  const code = `${imports}\nprocess.initgroups(${JSON.stringify(user)}, ${primaryGroup(user)}); ${preparation}
-process.setgid(${primaryGroup(user)}); process.setuid(${JSON.stringify(user)});\n${body}`;
-  return runHere(code, { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" });
+  const imports = /^(?:\s*import\s[^;]*;)*/.exec(module)?.[0] ?? "";
+  const gid = Number(spawnSync("id", ["-g", user], { encoding: "utf8" }).stdout);
+  const name = JSON.stringify(user);
+  const become = `process.initgroups(${name}, ${gid}); ${preparation}\nprocess.setgid(${gid}); process.setuid(${name});`;
+  const env = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" };
+  return runHere(`${imports}\n${become}\n${module.slice(imports.length)}`, env);
 }
 
 /** Runs an ES module in a process of its own, and gives what it prints. */
@@ -65,16 +67,6 @@ export async function runHere(module: string, env: NodeJS.ProcessEnv = process.e
     env,
   });
   return stdout;
-}
-
-function splitImports(module: string): [string, string] {
-  const lines = module.split("\n");
-  const isImport = (line: string) => /^\s*import\s/.test(line);
-  return [lines.filter(isImport).join("\n"), lines.filter((line) => !isImport(line)).join("\n")];
-}
-
-function primaryGroup(user: string): number {
-  return Number(spawnSync("id", ["-g", user], { encoding: "utf8" }).stdout);
 }
 
 function run(command: string, ...args: string[]): void {
