@@ -1,3 +1,4 @@
+import { causeInEnvironment, type Cause } from "./context.js";
 import { BusError, fromErrno } from "./errors.js";
 import { openSpool, type SpoolSeams } from "./open-spool.js";
 import { refuseUnknownOptions, requireInteger, requireOneOf } from "./options.js";
@@ -54,9 +55,11 @@ export type BusSeams = SpoolSeams;
 /**
  * Opens the bus: finds the spool, and makes sure that this account has an inbox in it.
  *
+ * In a program that a message's handler started (`subscribe --exec`), what is published follows from that message.
+ *
  * `openBus<{ "build.done": Build }>()` gives publishes and messages of that topic their type.
  * @throws TypeError for options that cannot be; BusError ERR_SPOOL_NOT_FOUND, ERR_SPOOL_AMBIGUOUS, ERR_SPOOL_UNTRUSTED,
- * ERR_SPOOL_LAYOUT, ERR_ACCESS, ERR_ACCOUNT, ERR_SQUATTED, ERR_PLATFORM, ERR_DISK_FULL
+ * ERR_SPOOL_LAYOUT, ERR_ACCESS, ERR_ACCOUNT, ERR_SQUATTED, ERR_PLATFORM, ERR_DISK_FULL, ERR_ENVELOPE_INVALID (AGENTBUS_CAUSE)
  */
 export function openBus<Topics = AnyTopics>(options: OpenBusOptions = {}): Promise<Bus<Topics>> {
   return createBus<Topics>(options);
@@ -71,10 +74,11 @@ export async function createBus<Topics = AnyTopics>(
   requireOneOf("watch", options.watch, ["auto", "native", "polling"]);
   requireInteger("rescanMs", options.rescanMs, 10, 3_600_000);
   options.signal?.throwIfAborted();
+  const cause = causeInEnvironment(seams.env ?? process.env);
   const spool = await openSpool(options, seams);
   spool.ensureOutbox();
   createSubscription(spool, { kind: "inbox", name: INBOX, patterns: [], address: `@${spool.user}` });
-  return new Bus<Topics>(spool, options);
+  return new Bus<Topics>(spool, options, cause);
 }
 
 /** An open bus. All of it may be used concurrently. */
@@ -92,9 +96,9 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   readonly #onAbort = () => void this.close();
 
   /** Use `openBus()`. */
-  constructor(spool: Spool, options: OpenBusOptions) {
+  constructor(spool: Spool, options: OpenBusOptions, cause?: Cause) {
     this.#spool = spool;
-    this.#publisher = new Publisher(spool, options.sync ?? DEFAULTS.sync);
+    this.#publisher = new Publisher(spool, options.sync ?? DEFAULTS.sync, cause);
     this.#presence = new PresenceKeeper(spool);
     const ticker = new Ticker(options.rescanMs ?? DEFAULTS.rescanMs);
     let consumers = 0;

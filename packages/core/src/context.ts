@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { BusError } from "./errors.js";
 
 /** What a message hands on to the messages that are published because of it. */
 export interface Cause {
@@ -8,6 +9,9 @@ export interface Cause {
   readonly traceparent?: string | undefined;
   readonly tracestate?: string | undefined;
 }
+
+/** The variable that hands a cause to the programs that a handler starts. */
+export const CAUSE_VARIABLE = "AGENTBUS_CAUSE";
 
 /**
  * The message being handled, carried through everything that its handler awaits, so that what it publishes names its cause
@@ -21,4 +25,42 @@ export function runBecauseOf<T>(cause: Cause, action: () => T): T {
 
 export function currentCause(): Cause | undefined {
   return handling.getStore();
+}
+
+/** The environment of a program that runs because of a message: what it publishes then follows from that message too. */
+export function environmentOf(cause: Cause): Record<string, string> {
+  return { [CAUSE_VARIABLE]: JSON.stringify(cause) };
+}
+
+/**
+ * The message that this whole process runs because of.
+ * @throws BusError ERR_ENVELOPE_INVALID: taking it for absent would undo the guard against endless loops
+ */
+export function causeInEnvironment(env: NodeJS.ProcessEnv): Cause | undefined {
+  const text = env[CAUSE_VARIABLE];
+  if (text === undefined || text === "") return undefined;
+  const cause = parse(text);
+  if (isCause(cause)) return cause;
+  throw new BusError(
+    "ERR_ENVELOPE_INVALID",
+    `cannot use ${CAUSE_VARIABLE}: it is not what agentbus gives to a command`,
+    {
+      fix: `unset ${CAUSE_VARIABLE}`,
+    },
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isCause(value: unknown): value is Cause {
+  const { id, correlationId, hops, traceparent, tracestate } = (value ?? {}) as Partial<Record<keyof Cause, unknown>>;
+  const isTextOrAbsent = (text: unknown) => text === undefined || typeof text === "string";
+  const areTexts = typeof id === "string" && typeof correlationId === "string";
+  return areTexts && Number.isInteger(hops) && (hops as number) >= 0 && [traceparent, tracestate].every(isTextOrAbsent);
 }

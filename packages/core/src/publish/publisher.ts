@@ -59,13 +59,16 @@ const DEFAULTS = Object.freeze({ onFull: "error", timeoutMs: 30_000 } as const);
 export class Publisher {
   readonly #spool: Spool;
   readonly #sync: SyncLevel;
+  readonly #cause: Cause | undefined;
   readonly #outbox: Outbox;
   /** Set while a publish waits for its topic's schema to load: the ones after it must not overtake. */
   #preparing: Promise<void> | undefined;
 
-  constructor(spool: Spool, sync: SyncLevel) {
+  /** @param cause what led to messages that are not published inside another one's handler */
+  constructor(spool: Spool, sync: SyncLevel, cause?: Cause) {
     this.#spool = spool;
     this.#sync = sync;
+    this.#cause = cause;
     this.#outbox = new Outbox(spool);
   }
 
@@ -117,7 +120,7 @@ export class Publisher {
         topic,
         to,
         data,
-        cause: options.cause?.cause ?? currentCause(),
+        cause: options.cause?.cause ?? currentCause() ?? this.#cause,
         now: Date.now(),
       },
       options,
