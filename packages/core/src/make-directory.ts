@@ -1,7 +1,5 @@
-import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { basename, dirname } from "node:path";
-import { isSea } from "node:sea";
 import { BusError, errnoOf } from "./errors.js";
 import type { FileSystem } from "./file-system.js";
 import { octal } from "./permissions.js";
@@ -75,7 +73,12 @@ function changeMode(fileSystem: FileSystem, path: string, mode: number): boolean
  * @returns the errno, or why no child could try
  */
 function makeInChild(path: string, mode: number): string | undefined {
-  if (isSea()) return "chmod is refused, and no other Node is at hand to make it"; // execPath would start the application again.
+  // Loaded only here: hardly any process needs them, and every one would wait for them.
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
+  if (process.getBuiltinModule("node:sea").isSea()) {
+    // In a single executable application execPath is the application.
+    return "chmod is refused, and no other Node is at hand to make it";
+  }
   const child = spawnSync(process.execPath, ["--eval", MAKE_WITHOUT_UMASK, "--", basename(path), String(mode)], {
     // Entered before exec, so a parent that is named by one of our descriptors (/proc/self/fd/7) is found as well.
     cwd: dirname(path),

@@ -100,6 +100,10 @@ export const PATHS: readonly PathRule[] = Object.freeze([
     purpose: "The drop box of direct messages to one agent.",
     why: "Members put messages in but cannot list it, and the 130 random bits of a name are not to be guessed: a direct message stays between two.",
   }),
+  file("subscriptions/<user>~inbox/new/<message>.json", "sender", MESSAGE_MODE, "bus", {
+    purpose: "A direct message.",
+    why: "The receiver reads it as a member of the group; other members could as well, if they knew its name.",
+  }),
   directory("subscriptions/<user>~reply-<token>/new/", "<user>", INBOX_MODE, "bus", {
     purpose: "The drop box of answers to one agent's requests.",
     why: "As with an inbox, an answer stays between two.",

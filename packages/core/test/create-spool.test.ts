@@ -192,6 +192,15 @@ describe("a group's spool", { skip: NEEDS_ROOT }, () => {
     assert.equal((await refusalOf(createSpool({ group: accounts.group, env }))).code, "ERR_SPOOL_LAYOUT");
   });
 
+  test("is never mended through a hard link that stands in the place of spool.json", async () => {
+    await createSpool({ group: accounts.group, env });
+    fs.linkSync(join(path, "spool.json"), join(dir, "other"));
+    fs.chmodSync(join(path, "spool.json"), 0o600);
+    const error = await refusalOf(createSpool({ group: accounts.group, env }));
+    assert.equal(error.code, "ERR_SPOOL_UNTRUSTED");
+    assert.equal(octal(fs.statSync(join(dir, "other")).mode), "0600");
+  });
+
   test("is not made where a member could replace it", async () => {
     for (const [uid, mode, why] of [
       [12_345, 0o755, /belongs to uid12345/],

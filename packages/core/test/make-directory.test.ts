@@ -52,6 +52,21 @@ describe("makeDirectory", () => {
     assert.deepEqual(seen.map(octal), ["0710"]);
   });
 
+  test("who swaps it for a symbolic link on the way gains nothing", () => {
+    const [path, victim] = [join(parent, "swapped"), join(dir, "victim")];
+    fs.mkdirSync(victim, { mode: 0o700 });
+    const swapping = {
+      ...nodeFileSystem,
+      open: (...args: Parameters<typeof nodeFileSystem.open>) => {
+        fs.rmdirSync(path);
+        fs.symlinkSync(victim, path);
+        return nodeFileSystem.open(...args);
+      },
+    };
+    assert.throws(() => withUmask(0o077, () => makeDirectory(swapping, path, 0o3770)), { code: "ENOTDIR" });
+    assert.equal(octal(fs.statSync(victim).mode), "0700");
+  });
+
   test("says EEXIST for what is there, a dangling symbolic link too, and leaves it alone", () => {
     const [there, link] = [join(dir, "there"), join(dir, "link")];
     fs.mkdirSync(there, 0o700);
