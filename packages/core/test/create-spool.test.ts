@@ -236,7 +236,7 @@ describe("a group's spool", { skip: NEEDS_ROOT }, () => {
     const options = JSON.stringify({ group: accounts.group, env });
     const refused = await runAs(
       accounts.member(0),
-      `import { createSpool } from "${DIST}create-spool.js";
+      `import "${DIST}build-spool.js"; import { createSpool } from "${DIST}create-spool.js";
        await createSpool(${options}).catch((error) => console.log(error.code, error.fix));`,
     );
     assert.equal(
