@@ -6,9 +6,9 @@
 /** `/var/spool/agentbus/`: anybody may see which groups have a spool. */
 export const ROOT_MODE = 0o755;
 /** The spool itself: members enter and list, outsiders get no further. */
-export const SPOOL_MODE = 0o2750;
+const SPOOL_MODE = 0o2750;
 /** `subscriptions/` and its like: members add their own entries; sticky, so they remove nobody else's. */
-export const MEMBERS_MODE = 0o3770;
+const MEMBERS_MODE = 0o3770;
 /** `schemas/`, a subscription's directory, `run/<user>/`: its owner's, readable for members. */
 export const READABLE_MODE = 0o2750;
 /** `new/` of a subscription: members put messages in, the sticky bit keeps each other's hands off. */
@@ -28,7 +28,7 @@ export const READABLE_FILE_MODE = 0o640;
 /** Private records: copies of dead letters, seen ids. */
 export const PRIVATE_FILE_MODE = 0o600;
 /** A socket: connect(2) asks for write permission on it. */
-export const SOCKET_MODE = 0o660;
+const SOCKET_MODE = 0o660;
 
 export type SpoolKind = "group" | "personal";
 export type PathType = "directory" | "file" | "fifo" | "socket";
