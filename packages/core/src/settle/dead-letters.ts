@@ -6,6 +6,14 @@ import type { SubscriptionDirectories } from "../subscription-directories.js";
 
 /** Refused files that one subscription keeps for inspection; a neighbour who sends junk must not fill our quota. */
 const MAX_REFUSED = 1_000;
+/** Of a detail, which may be what somebody else's handler or file said. In characters. */
+const MAX_DETAIL = 4_000;
+
+export const REASON_SUFFIX = ".reason.json";
+/** The sender's file. */
+export const LINK_SUFFIX = ".link";
+/** What was read of it. */
+export const COPY_SUFFIX = ".json";
 
 /** `dead/<letter>.reason.json`, as `schemas/reason.schema.json` describes it. */
 export interface DeadLetterRecord {
@@ -44,16 +52,17 @@ export class DeadLetters {
   bury(letter: string, record: Omit<DeadLetterRecord, "layout" | "at">, text: string | undefined): void {
     const { dead, record: subscription } = this.#directories;
     const mode = subscription.kind === "queue" ? READABLE_FILE_MODE : PRIVATE_FILE_MODE;
-    if (text !== undefined) writeOwnFile(this.#spool, dead, `${letter}.json`, text, mode);
-    const full: DeadLetterRecord = { layout: 1, ...record, at: new Date().toISOString() };
-    writeOwnFile(this.#spool, dead, `${letter}.reason.json`, `${JSON.stringify(full)}\n`, mode);
+    if (text !== undefined) writeOwnFile(this.#spool, dead, `${letter}${COPY_SUFFIX}`, text, mode);
+    const detail = record.detail.slice(0, MAX_DETAIL);
+    const full: DeadLetterRecord = { layout: 1, ...record, detail, at: new Date().toISOString() };
+    writeOwnFile(this.#spool, dead, `${letter}${REASON_SUFFIX}`, `${JSON.stringify(full)}\n`, mode);
   }
 
   /** Whether one more refused file may be kept. */
   hasRoomForRefused(): boolean {
     this.#refused ??= this.#spool.fileSystem
       .readdir(this.#directories.dead.base)
-      .filter((name) => name.endsWith(".reason.json")).length;
+      .filter((name) => name.endsWith(REASON_SUFFIX)).length;
     return this.#refused++ < MAX_REFUSED;
   }
 
