@@ -17,8 +17,16 @@ export type { PendingSubscription } from "./subscribe/pending-subscription.js";
 export type { SubscriptionStatistics } from "./subscribe/statistics.js";
 export type { DrainOptions, Handler, Subscription } from "./subscribe/subscription.js";
 export { createSpool, type CreatedSpool, type CreateSpoolOptions } from "./create-spool.js";
+export {
+  deadLetters,
+  type DeadLetterOffice,
+  type LetterSelection,
+  type OpenedLetter,
+  type RetriedLetters,
+} from "./dead-letter-office.js";
+export type { DeadLetter } from "./settle/read-letters.js";
 export { inspect, type ConsumerStatus, type SpoolStatus, type SubscriptionStatus } from "./status.js";
 export type { AnyTopics, DataOf, MatchingTopics } from "./topic-types.js";
 export type { WatchMode } from "./watch/watcher.js";
-export type { Cause } from "./context.js";
+export { environmentOf, type Cause } from "./context.js";
 export { VERSION } from "./version.js";
