@@ -2,6 +2,7 @@ import { causeInEnvironment, type Cause } from "./context.js";
 import { BusError, fromErrno } from "./errors.js";
 import { openSpool, type SpoolSeams } from "./open-spool.js";
 import { refuseUnknownOptions, requireInteger, requireOneOf } from "./options.js";
+import type { PeekedMessage } from "./deliver/peek.js";
 import type { SyncLevel } from "./publish/fan-out.js";
 import { Publisher, type PublishOptions, type PublishResult } from "./publish/publisher.js";
 import { ReplyMailbox } from "./request/reply-mailbox.js";
@@ -16,6 +17,7 @@ import {
   type SubscribeOptions,
   type SubscriptionHost,
 } from "./subscribe/open-subscription.js";
+import { peekInbox, type PeekOptions } from "./subscribe/peek-inbox.js";
 import { PendingSubscription } from "./subscribe/pending-subscription.js";
 import { PresenceKeeper } from "./subscribe/presence-keeper.js";
 import type { DrainOptions, Handler, Subscription } from "./subscribe/subscription.js";
@@ -92,6 +94,7 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   #opening = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
   #isClosing = false;
+  readonly #closing = new AbortController();
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => void this.close();
 
@@ -202,6 +205,16 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   }
 
   /**
+   * Shows the messages in this account's inbox, those that are there and those that come, and leaves them to their consumer. What
+   * that one settles at once may never be seen.
+   * @throws BusError ERR_ACCESS, ERR_IO, ERR_TOO_MANY_FILES, ERR_CLOSED
+   */
+  async *peek(options: PeekOptions = {}): AsyncGenerator<PeekedMessage, void, undefined> {
+    this.#requireOpen("peek");
+    yield* peekInbox(this.#host, options, this.#closing.signal);
+  }
+
+  /**
    * Asks, and waits for the first answer.
    * @throws BusError ERR_NO_SUBSCRIPTION, ERR_TIMEOUT, ERR_RESPONDER, and as `publish`
    */
@@ -249,6 +262,7 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#closing.abort();
     await Promise.allSettled(this.#opening);
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
     await this.#publisher.close();

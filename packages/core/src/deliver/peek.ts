@@ -1,0 +1,109 @@
+import { errnoOf } from "../errors.js";
+import { isMessageFile } from "../message-name.js";
+import { parseCurName, parseRetryName } from "../settle/claim-names.js";
+import { dataOf, type Envelope } from "../envelope.js";
+import type { Spool } from "../spool.js";
+import type { SubscriptionDirectories } from "../subscription-directories.js";
+import { Judge, type Sender } from "./judge.js";
+import { isUnfit, loadFile } from "./load.js";
+import { printable, type Refusal } from "./refusal.js";
+
+/** A message that was looked at and left where it is. */
+export interface PeekedMessage<Data = unknown> {
+  readonly envelope: Envelope<Data>;
+  /** Binary data is decoded to a Buffer. */
+  readonly data: Data;
+  /** Verified, as a delivered message's is. */
+  readonly sender: Sender;
+  readonly subscription: string;
+  /** Which attempt it waits for, or is in. */
+  readonly attempt: number;
+}
+
+interface Entry {
+  readonly path: string;
+  readonly file: string;
+  readonly attempt: number;
+}
+
+/**
+ * Looks at the messages of a subscription without taking them: those that wait, are in work, or will be tried again. Each file is
+ * shown once; what its consumer settles between two looks is never seen.
+ */
+export class Peek {
+  readonly #spool: Spool;
+  readonly #directories: SubscriptionDirectories;
+  readonly #judge: Judge;
+  #shown = new Set<string>();
+
+  constructor(spool: Spool, directories: SubscriptionDirectories) {
+    this.#spool = spool;
+    this.#directories = directories;
+    this.#judge = new Judge(spool, directories.record);
+  }
+
+  /** What has come since the last look, in delivery order. @throws the system's error */
+  async *look(onRefused: ((refusal: Refusal) => void) | undefined): AsyncGenerator<PeekedMessage> {
+    this.#spool.accounts.refresh();
+    const entries = this.#entries();
+    this.#shown = new Set(entries.map(({ file }) => file).filter((file) => this.#shown.has(file)));
+    for (const entry of entries) {
+      if (!this.#shown.has(entry.file)) yield* this.#read(entry, onRefused);
+    }
+  }
+
+  #entries(): Entry[] {
+    const { new: arrivals, cur, retry } = this.#directories;
+    const { fileSystem } = this.#spool;
+    const entries: Entry[] = [];
+    for (const file of fileSystem.readdir(arrivals.base)) {
+      if (isMessageFile(file)) entries.push({ path: arrivals.atOwn(file), file, attempt: 1 });
+    }
+    for (const name of fileSystem.readdir(cur.base)) {
+      const claim = parseCurName(name);
+      if (claim !== undefined) entries.push({ path: cur.atOwn(name), file: claim.file, attempt: claim.attempt });
+    }
+    for (const name of fileSystem.readdir(retry.base)) {
+      const claim = parseRetryName(name);
+      if (claim !== undefined) entries.push({ path: retry.atOwn(name), file: claim.file, attempt: claim.attempts + 1 });
+    }
+    // Private records hold no more than a file that was shown; what was split before the first look stays unseen.
+    return entries.filter(({ file }) => isMessageFile(file)).sort((a, b) => (a.file < b.file ? -1 : 1));
+  }
+
+  async *#read(
+    { path, file, attempt }: Entry,
+    onRefused: ((refusal: Refusal) => void) | undefined,
+  ): AsyncGenerator<PeekedMessage> {
+    const { label: subscription } = this.#directories;
+    const load = await this.#load(path);
+    // Moved on between the listing and now: if it is still ours, the next look finds it.
+    if (load === undefined) return;
+    this.#shown.add(file);
+    if (isUnfit(load)) {
+      const sender =
+        load.uid === undefined ? undefined : { uid: load.uid, user: this.#spool.accounts.userOf(load.uid) };
+      onRefused?.({ reason: load.reason, detail: load.detail, sender, file: printable(file), subscription });
+      return;
+    }
+    for (const { raw, value } of load.envelopes) {
+      const verdict = await this.#judge.judge(raw, value, load.uid);
+      if (verdict.kind === "refuse") {
+        const { reason, detail, sender } = verdict;
+        onRefused?.({ reason, detail, sender, file, subscription });
+      } else if (verdict.kind === "deliver") {
+        const { envelope, sender } = verdict;
+        yield { envelope, data: dataOf(envelope), sender, subscription, attempt };
+      }
+    }
+  }
+
+  async #load(path: string): Promise<Awaited<ReturnType<typeof loadFile>> | undefined> {
+    try {
+      return await loadFile(this.#spool, path);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT" || errnoOf(error) === "EAGAIN") return undefined;
+      throw error;
+    }
+  }
+}
