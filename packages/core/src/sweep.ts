@@ -1,5 +1,6 @@
 import { isAlive } from "./presence.js";
 import { errnoOf } from "./errors.js";
+import { takeLock } from "./lock.js";
 import { ignoreMissing } from "./directory.js";
 import { removeTree } from "./remove-tree.js";
 import type { Spool } from "./spool.js";
@@ -23,24 +24,13 @@ export interface Swept {
  * account at a time, so that none removes what another just made sure of.
  */
 export async function sweep(spool: Spool): Promise<Swept> {
-  const { default: lockfile } = await import("proper-lockfile");
   spool.ensureRunDir();
-  let release: () => Promise<void>;
-  try {
-    release = await lockfile.lock(spool.runDir, {
-      lockfilePath: `${spool.runDir}/sweep.lock`,
-      realpath: false,
-      stale: SWEEPING_MS,
-      onCompromised: () => undefined,
-    });
-  } catch (error) {
-    if (errnoOf(error) === "ELOCKED") return { subscriptions: 0, files: 0 };
-    throw error;
-  }
+  const release = await takeLock(`${spool.runDir}/sweep.lock`, { staleMs: SWEEPING_MS });
+  if (release === undefined) return { subscriptions: 0, files: 0 };
   try {
     return { subscriptions: sweepSubscriptions(spool), files: sweepOutbox(spool) + sweepPresences(spool) };
   } finally {
-    await release().catch(() => undefined);
+    await release();
   }
 }
 

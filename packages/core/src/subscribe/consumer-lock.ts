@@ -2,6 +2,7 @@ import { readSmallFile } from "../bounded-read.js";
 import { Directory, ignoreMissing } from "../directory.js";
 import { BusError, errnoOf, fromErrno } from "../errors.js";
 import { validatePresence } from "../generated/validators.js";
+import { takeLock, type Release } from "../lock.js";
 import { READABLE_FILE_MODE } from "../permissions.js";
 import { isAlive, type Presence } from "../presence.js";
 import { writeOwnFile } from "../private-file.js";
@@ -22,7 +23,7 @@ export class ConsumerLock {
   readonly #spool: Spool;
   readonly #dir: string;
   readonly #name: string;
-  #release: (() => Promise<void>) | undefined;
+  #release: Release | undefined;
 
   private constructor(spool: Spool, directoryName: string) {
     this.#spool = spool;
@@ -57,32 +58,20 @@ export class ConsumerLock {
   async release(): Promise<void> {
     if (this.#release === undefined) return;
     ignoreMissing(() => this.#spool.fileSystem.unlink(`${this.#dir}/consumer.json`));
-    await this.#release().catch(() => undefined);
+    await this.#release();
     this.#release = undefined;
   }
 
   async #try(onLost: (error: BusError) => void): Promise<boolean> {
-    const { default: lockfile } = await import("proper-lockfile");
-    try {
-      this.#release = await lockfile.lock(this.#dir, {
-        lockfilePath: `${this.#dir}/consumer.lock`,
-        realpath: false,
-        stale: NEVER_MS,
-        onCompromised: (cause) => {
-          this.#release = undefined;
-          onLost(
-            new BusError("ERR_LOCK_LOST", `${this.#dir}/consumer.lock was removed while it was held`, {
-              path: this.#dir,
-              cause,
-            }),
-          );
-        },
-      });
-      return true;
-    } catch (error) {
-      if (errnoOf(error) === "ELOCKED") return false;
-      throw error;
-    }
+    const lockPath = `${this.#dir}/consumer.lock`;
+    this.#release = await takeLock(lockPath, {
+      staleMs: NEVER_MS,
+      onLost: (cause) => {
+        this.#release = undefined;
+        onLost(new BusError("ERR_LOCK_LOST", `${lockPath} was removed while it was held`, { path: lockPath, cause }));
+      },
+    });
+    return this.#release !== undefined;
   }
 
   #sign(self: Presence): void {
@@ -96,18 +85,8 @@ export class ConsumerLock {
 
   async #breakIfDead(): Promise<void> {
     if (this.#isHeld()) return;
-    const { default: lockfile } = await import("proper-lockfile");
-    let release: () => Promise<void>;
-    try {
-      release = await lockfile.lock(this.#dir, {
-        lockfilePath: `${this.#dir}/breaking.lock`,
-        realpath: false,
-        stale: BREAKING_MS,
-      });
-    } catch (error) {
-      if (errnoOf(error) === "ELOCKED") return;
-      throw error;
-    }
+    const release = await takeLock(`${this.#dir}/breaking.lock`, { staleMs: BREAKING_MS });
+    if (release === undefined) return;
     try {
       // Looked at again under the lock: the one who was faster may hold it by now.
       if (this.#isHeld()) return;

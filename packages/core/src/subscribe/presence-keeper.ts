@@ -1,6 +1,7 @@
 import { atExit } from "../at-exit.js";
 import { Directory, ignoreMissing } from "../directory.js";
 import { fromErrno } from "../errors.js";
+import { takeLock, type Release } from "../lock.js";
 import { READABLE_FILE_MODE } from "../permissions.js";
 import { describeSelf, HEARTBEAT_STALE_MS, type Presence } from "../presence.js";
 import { writeOwnFile } from "../private-file.js";
@@ -18,7 +19,7 @@ export class PresenceKeeper {
   readonly token: string;
   readonly #spool: Spool;
   #presence: Promise<Presence> | undefined;
-  #release: (() => Promise<void>) | undefined;
+  #release: Release | undefined;
   #isClosed = false;
   #cancelAtExit: (() => void) | undefined;
 
@@ -38,7 +39,7 @@ export class PresenceKeeper {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#presence?.catch(() => undefined);
-    await this.#release?.().catch(() => undefined);
+    await this.#release?.();
     this.#cancelAtExit?.();
     this.#hide();
   }
@@ -66,14 +67,11 @@ export class PresenceKeeper {
   }
 
   async #beat(): Promise<void> {
-    const { default: lockfile } = await import("proper-lockfile");
-    this.#release = await lockfile.lock(this.#path("json"), {
-      lockfilePath: this.#path("lock"),
-      realpath: false,
-      stale: HEARTBEAT_STALE_MS,
-      update: HEARTBEAT_MS,
+    this.#release = await takeLock(this.#path("lock"), {
+      staleMs: HEARTBEAT_STALE_MS,
+      updateMs: HEARTBEAT_MS,
       // After a suspended laptop or a removed file: start to beat again. Whoever sees the process needs no heartbeat anyway.
-      onCompromised: () => {
+      onLost: () => {
         this.#release = undefined;
         if (!this.#isClosed) this.#beat().catch(() => undefined);
       },
