@@ -53,5 +53,5 @@ export function readSubscriptionRecord(fileSystem: FileSystem, path: Path): Subs
     const [error] = validateSubscription.errors ?? [];
     throw new TypeError(`${error?.instancePath || "it"} ${error?.message ?? "does not satisfy the schema"}`);
   }
-  return record as unknown as SubscriptionRecord;
+  return record as SubscriptionRecord;
 }

@@ -1,6 +1,6 @@
 import { errnoOf } from "../errors.js";
 import type { Path } from "../file-system.js";
-import { DeadLetters } from "../settle/dead-letters.js";
+import type { DeadLetters } from "../settle/dead-letters.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import type { UnfitLoad } from "./load.js";

@@ -6,7 +6,7 @@ interface Waiter {
   /** Delivers if there is room. @returns whether this wait is over */
   readonly attempt: () => boolean;
   readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /**
@@ -36,7 +36,7 @@ export class RoomQueue {
       const waiter: Waiter = {
         attempt,
         resolve: () => (leave(), resolve()),
-        reject: (error) => (leave(), reject(error as Error)),
+        reject: (error) => (leave(), reject(error)),
       };
       if (signal.aborted) return reject(signal.reason as Error);
       signal.addEventListener("abort", onAbort);
@@ -61,7 +61,7 @@ export class RoomQueue {
         if (!waiter.attempt()) break;
         waiter.resolve();
       } catch (error) {
-        waiter.reject(error);
+        waiter.reject(error as Error);
       }
       served++;
     }

@@ -42,10 +42,9 @@ export async function request<Data>(
   const from = destination.startsWith("@") ? parseAddress(destination).user : undefined;
   const waiting = new AbortController();
   const answered = new Promise<Message>((resolve, reject) => {
-    const fail = (error: unknown) => reject(error as Error);
     mailbox.expect(id, { from, answer: resolve });
-    const timer = setTimeout(() => fail(timedOut(destination, timeoutMs)), timeoutMs);
-    const onAbort = () => fail(signal?.reason);
+    const timer = setTimeout(() => reject(timedOut(destination, timeoutMs)), timeoutMs);
+    const onAbort = () => reject(signal?.reason as Error);
     signal?.addEventListener("abort", onAbort);
     waiting.signal.addEventListener("abort", () => {
       clearTimeout(timer);

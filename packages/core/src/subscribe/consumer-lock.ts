@@ -127,7 +127,7 @@ export function readConsumer(spool: Pick<Spool, "fileSystem">, dir: string): Pre
 export function readPresence({ fileSystem }: Pick<Spool, "fileSystem">, path: string): Presence | undefined {
   try {
     const value: unknown = JSON.parse(readSmallFile(fileSystem, path, MAX_PRESENCE_BYTES).bytes.toString("utf8"));
-    return validatePresence(value) ? (value as unknown as Presence) : undefined;
+    return validatePresence(value) ? (value as Presence) : undefined;
   } catch {
     return undefined;
   }

@@ -190,8 +190,7 @@ export async function openSubscription<Data>(
       onRefused: options.onRefused,
     });
     const subscription = await watchAndWrap<Data>(host, record, directories, consumer, options, undo);
-    if (partial.kind !== "reply")
-      options.signal?.addEventListener("abort", () => void subscription.close(), { once: true });
+    closeOnAbort(subscription, options.signal);
     return subscription;
   } catch (error) {
     for (const step of undo.reverse()) await step();
@@ -199,7 +198,7 @@ export async function openSubscription<Data>(
   }
 }
 
-function closeOnAbort(subscription: Subscription<never>, signal: AbortSignal | undefined): void {
+function closeOnAbort<Data>(subscription: Subscription<Data>, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
   const close = () => void subscription.close();
   const forget = () => signal.removeEventListener("abort", close);

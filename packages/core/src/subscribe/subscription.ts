@@ -55,7 +55,6 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
   #finish!: () => void;
   #fail!: (error: unknown) => void;
   #reading: "nobody" | "iterator" | "handler" = "nobody";
-  #loop: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
   #hasWarned = false;
 
@@ -99,8 +98,8 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
   /** Hands every message to a handler; for `bus.subscribe` with one. @param concurrency how many at a time */
   handle(handler: Handler<Data>, concurrency: number): void {
     this.#claimReader("handler");
-    this.#loop = this.#run(handler, concurrency).catch((error: unknown) => {
-      process.emitWarning(`the subscription ${this.name} ends: ${String((error as Error).message)}`, "AgentbusWarning");
+    this.#run(handler, concurrency).catch((error: unknown) => {
+      process.emitWarning(`the subscription ${this.name} ends: ${(error as Error).message}`, "AgentbusWarning");
       this.#fail(error);
       return this.close();
     });

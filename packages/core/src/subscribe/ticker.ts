@@ -23,7 +23,7 @@ export class Ticker {
   #run(): void {
     for (const tick of this.#ticks) {
       // The next tick tries again; what matters is reported by the consumer itself.
-      tick().catch((error: unknown) => process.emitWarning(String((error as Error).message), "AgentbusWarning"));
+      tick().catch((error: unknown) => process.emitWarning((error as Error).message, "AgentbusWarning"));
     }
   }
 }
