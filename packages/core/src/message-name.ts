@@ -45,6 +45,11 @@ export class NameSource {
     return `${priority}-${ulid}-${this.#random.text(RANDOM_LENGTH)}.json`;
   }
 
+  /** The same place in the order, under a name that nobody else knows. */
+  renamed(fileName: string): string {
+    return `${fileName.slice(0, -(RANDOM_LENGTH + ".json".length))}${this.#random.text(RANDOM_LENGTH)}.json`;
+  }
+
   /** `length` characters of 5 random bits each. */
   random(length: number): string {
     return this.#random.text(length);

@@ -123,14 +123,19 @@ export class Taker {
     clearStray(this.#spool, this.#directories, this.#letters, name, (refusal) => this.#reports.refused(refusal));
   }
 
-  /** The rename is what makes a message this consumer's: of several that try, one succeeds. */
+  /**
+   * The rename is what makes a message this consumer's: of several that try, one succeeds.
+   *
+   * It gives the file a name of its own as well: whoever saw the old one in `new/` could otherwise send another file under it,
+   * which would replace the first in `cur/`, `retry/` or `dead/`.
+   */
   #claim(pending: PendingFile): Claim | undefined {
-    const { fileSystem } = this.#spool;
+    const { fileSystem, names } = this.#spool;
     const name = {
       attempt: pending.attempts + 1,
       user: this.#spool.user,
       consumer: this.#consumer,
-      file: pending.file,
+      file: pending.from === "new" ? names.renamed(pending.file) : pending.file,
     };
     const from = this.#directories[pending.from].atOwn(pending.name);
     try {
@@ -147,7 +152,7 @@ export class Taker {
     if (pending.from === "new" && this.#directories.tallyDir !== undefined) {
       removeFromTally(this.#spool, this.#directories.tallyDir, pending.file);
     }
-    return new Claim(this.#spool, this.#directories, this.#letters, name);
+    return new Claim(this.#spool, this.#directories, this.#letters, name, pending.file);
   }
 
   async #judgeAll(claim: Claim, load: LoadedFile, pending: PendingFile): Promise<Step[]> {
@@ -197,7 +202,7 @@ export class Taker {
     { reason, detail, sender }: Verdict & { kind: "refuse" },
   ): undefined {
     claim.refuse(index, raw, reason, detail, sender);
-    this.#reports.refused({ reason, detail, sender, file: claim.file, subscription: this.#directories.label });
+    this.#reports.refused({ reason, detail, sender, file: claim.arrivedAs, subscription: this.#directories.label });
   }
 
   #refuseFile(claim: Claim, load: UnfitLoad): void {
@@ -205,7 +210,7 @@ export class Taker {
       this.#spool,
       this.#directories,
       this.#letters,
-      { path: claim.path, letter: DeadLetters.letterOf(claim.file), name: claim.file },
+      { path: claim.path, letter: DeadLetters.letterOf(claim.file), name: claim.arrivedAs },
       load,
     );
     this.#reports.refused(refusal);

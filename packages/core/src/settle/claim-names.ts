@@ -4,7 +4,8 @@
  * - `cur/<attempt>~<user>~<consumer>~<file>`: this attempt, by this consumer;
  * - `retry/<due, 13 digits of ms since 1970>~<attempts so far>~<file>`;
  *
- * where `<file>` is a message file as it arrived, or `<message>.<index>.own`, one envelope of a file of several.
+ * where `<file>` is a message file in its place in the order, under a random part that its consumer chose when it took it, or
+ * `<message>.<index>.own`, one envelope of a file of several.
  */
 export interface CurName {
   readonly attempt: number;

@@ -40,7 +40,14 @@ export class Claim {
   #total = 1;
   #progressFd: number | undefined;
 
-  constructor(spool: Spool, directories: SubscriptionDirectories, letters: DeadLetters, name: CurName) {
+  constructor(
+    spool: Spool,
+    directories: SubscriptionDirectories,
+    letters: DeadLetters,
+    name: CurName,
+    /** What its sender called it; after the first attempt, what we do. */
+    readonly arrivedAs: string,
+  ) {
     this.#spool = spool;
     this.#directories = directories;
     this.#letters = letters;
@@ -110,7 +117,7 @@ export class Claim {
     const { envelope, sender, raw } = claimed;
     const letter = this.#letterOf(claimed.index);
     const facts = { reason, detail, attempts: this.attempt, id: envelope.id, topic: envelope.topic, sender };
-    this.#letters.bury(letter, { ...facts, file: this.#name.file, bytes: Buffer.byteLength(raw) }, raw);
+    this.#letters.bury(letter, { ...facts, file: this.arrivedAs, bytes: Buffer.byteLength(raw) }, raw);
     this.#settle(claimed.index, () => this.#keepLink(letter));
   }
 
@@ -119,7 +126,7 @@ export class Claim {
     if (!this.#letters.hasRoomForRefused()) return this.ack(index);
     const letter = this.#letterOf(index);
     const facts = { reason, detail, attempts: this.attempt - 1, id: null, topic: null, sender };
-    this.#letters.bury(letter, { ...facts, file: this.#name.file, bytes: Buffer.byteLength(raw) }, raw);
+    this.#letters.bury(letter, { ...facts, file: this.arrivedAs, bytes: Buffer.byteLength(raw) }, raw);
     this.#settle(index, () => this.#keepLink(letter));
   }
 

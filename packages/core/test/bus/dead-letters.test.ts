@@ -37,7 +37,7 @@ test("a dead letter says what happened, and shows the envelope", async (context)
   await until(() => office.list().length === 1);
   const [letter] = office.list() as [DeadLetter];
   const { at, bytes, file, letter: name, ...rest } = letter;
-  assert.ok(Date.parse(at) <= Date.now() && bytes !== null && file === `${name}.json`);
+  assert.ok(Date.parse(at) <= Date.now() && bytes !== null && file.slice(0, 29) === name.slice(0, 29));
   assert.deepEqual(rest, {
     ...{ subscription: label, reason: "rejected", detail: "not today", attempts: 1, id, topic: "job.a" },
     ...{ sender: { uid: bus.uid, user: bus.user }, isRetriable: true },
@@ -110,7 +110,8 @@ test("what never was a message stays a dead letter, and the error says so", asyn
     "invalid-json": "ERR_ENVELOPE_INVALID",
     "not-a-file": "ERR_ENVELOPE_INVALID",
   });
-  const [unreadable] = await office.open({ names: [`5-${ULID}-${RANDOM}`] });
+  const letter = office.list().find(({ file }) => file === `5-${ULID}-${RANDOM}.json`);
+  const [unreadable] = await office.open({ names: [letter?.letter ?? ""] });
   assert.equal(unreadable?.text, "this is not JSON\n");
   assert.equal(office.drop({ all: true }).length, 3);
   assert.deepEqual(spool.names(dir, "dead"), []);
