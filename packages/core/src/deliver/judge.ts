@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describeErrors, userOfSource, type Envelope } from "../envelope.js";
 import { validateEnvelope } from "../generated/validators.js";
 import type { Spool } from "../spool.js";
@@ -19,28 +18,37 @@ export type Verdict =
   | { readonly kind: "unknown-sender" }
   | { readonly kind: "refuse"; readonly reason: RefusalReason; readonly detail: string; readonly sender: Sender };
 
+/**
+ * A message may be this much older than the subscription that it is for, in milliseconds: whole-second time stamps, a publisher
+ * without agentbus that writes first and looks for subscriptions then.
+ */
+const OLDER_BY_MS = 10_000;
+
 /** Decides whether one envelope may be handed to the handler of one subscription. */
 export class Judge {
   readonly #spool: Spool;
   readonly #record: SubscriptionRecord;
   readonly #matches: (topic: string) => boolean;
-  readonly #refusesOlderThan: number;
+  readonly #createdMs: number;
 
   constructor(spool: Spool, record: SubscriptionRecord) {
     this.#spool = spool;
     this.#record = record;
     this.#matches = compilePatterns([...record.patterns, ...(record.formerPatterns ?? [])]);
-    this.#refusesOlderThan = linksAreProtected() ? -Infinity : Date.parse(record.createdAt);
+    this.#createdMs = Date.parse(record.createdAt);
   }
 
-  /** @param line the envelope's JSON text @param value the same, parsed; undefined when it is not JSON @param uid the owner of the inode */
-  async judge(line: string, value: unknown, uid: number): Promise<Verdict> {
+  /**
+   * @param line the envelope's JSON text @param value the same, parsed; undefined when it is not JSON
+   * @param uid the owner of the inode @param writtenMs when it was last written, in ms since 1970
+   */
+  async judge(line: string, value: unknown, uid: number, writtenMs: number): Promise<Verdict> {
     const sender = await senderOf(this.#spool, uid);
-    return sender === undefined ? { kind: "unknown-sender" } : this.judgeFrom(sender, line, value);
+    return sender === undefined ? { kind: "unknown-sender" } : this.judgeFrom(sender, line, value, writtenMs);
   }
 
-  /** The same when it is known who spoke. */
-  async judgeFrom(sender: Sender, line: string, value: unknown): Promise<Verdict> {
+  /** The same when it is known who spoke. @param writtenMs undefined when its age has been judged */
+  async judgeFrom(sender: Sender, line: string, value: unknown, writtenMs?: number): Promise<Verdict> {
     const refuse = (reason: RefusalReason, detail: string): Verdict => ({ kind: "refuse", reason, detail, sender });
     if (value === undefined) return refuse("invalid-json", "a line is not JSON");
     if (line.length > this.#spool.limits.maxEnvelopeBytes) {
@@ -56,8 +64,9 @@ export class Judge {
     }
     const misdirected = this.#misdirected(envelope);
     if (misdirected !== undefined) return refuse("not-for-this-subscription", misdirected);
-    if (Date.parse(envelope.time) < this.#refusesOlderThan) {
-      return refuse("older-than-subscription", `of ${envelope.time}; the subscription is of ${this.#record.createdAt}`);
+    if (writtenMs !== undefined && this.#isFromBefore(writtenMs)) {
+      const written = new Date(writtenMs).toISOString();
+      return refuse("older-than-subscription", `of ${written}; the subscription is of ${this.#record.createdAt}`);
     }
     if (hasExpired(envelope)) return { kind: "expired" };
     const { maxHops } = this.#spool.limits;
@@ -77,7 +86,17 @@ export class Judge {
     return this.#spool.accounts.uidOf(user) === sender.uid;
   }
 
-  /** A file can be linked where it was not sent to; what binds it is what it says. */
+  /**
+   * Whoever received a message can keep the file, whose owner stays its sender, and move it into any drop box later: an old
+   * message played again. A subscription that was there knows its id; one that was made since goes by when it was written. What
+   * the message says of its time does not count: an event may well be older than the message that reports it. Nor does anything
+   * where the subscription itself is from the future, because then the clock was set back.
+   */
+  #isFromBefore(writtenMs: number): boolean {
+    return writtenMs < this.#createdMs - OLDER_BY_MS && this.#createdMs <= Date.now();
+  }
+
+  /** A file can be put where it was not sent to; what binds it is what it says. */
   #misdirected(envelope: Envelope): string | undefined {
     const { address } = this.#record;
     if (address !== undefined) return envelope.to === address ? undefined : `it is not addressed to ${address}`;
@@ -106,18 +125,4 @@ export async function senderOf({ accounts }: Spool, uid: number): Promise<Sender
 
 function hasExpired({ expirytime }: Envelope): boolean {
   return expirytime !== undefined && Date.parse(expirytime) <= Date.now();
-}
-
-/**
- * Where anybody may link anybody's file (macOS; Linux with `fs.protected_hardlinks=0`), a message kept by a neighbour could be
- * replayed into a subscription made later. Elsewhere the kernel refuses that link, and a clock that was set back must not
- * make honest messages look old.
- */
-function linksAreProtected(): boolean {
-  if (process.platform !== "linux") return false;
-  try {
-    return readFileSync("/proc/sys/fs/protected_hardlinks", "latin1").trim() !== "0";
-  } catch {
-    return true;
-  }
 }

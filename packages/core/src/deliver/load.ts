@@ -1,5 +1,7 @@
+import type fs from "node:fs";
 import { readBounded, UnfitFile, type BoundedFile } from "../bounded-read.js";
 import type { Path } from "../file-system.js";
+import { octal } from "../permissions.js";
 import type { Spool } from "../spool.js";
 import type { RefusalReason } from "./refusal.js";
 
@@ -7,6 +9,7 @@ import type { RefusalReason } from "./refusal.js";
 export const MAX_ENVELOPES_PER_FILE = 10_000;
 /** A file of several envelopes may be this many times as large as one. */
 const SHARED_FILE_FACTOR = 2;
+const OTHERS_MAY_WRITE = 0o022;
 
 /** An envelope as it was read, not yet judged. */
 export interface LoadedEnvelope {
@@ -20,6 +23,8 @@ export interface LoadedEnvelope {
 export interface LoadedFile {
   /** The owner of the inode: who spoke. */
   readonly uid: number;
+  /** When its owner last wrote to it, by the kernel's clock; nobody else can set it. In ms since 1970. */
+  readonly writtenMs: number;
   readonly envelopes: readonly LoadedEnvelope[];
 }
 
@@ -35,12 +40,18 @@ export interface UnfitLoad {
 
 /**
  * Reads a claimed file once. What comes after works on this copy: its sender may hold a descriptor and change the file at any time.
+ * @param isOwn whether it is a private record of this account, which nobody else vouches for
  * @throws the system's error when the file is not to blame
  */
-export function loadFile(spool: Spool, path: Path): LoadedFile | UnfitLoad | Promise<LoadedFile | UnfitLoad> {
+export function loadFile(
+  spool: Spool,
+  path: Path,
+  isOwn = false,
+): LoadedFile | UnfitLoad | Promise<LoadedFile | UnfitLoad> {
+  const load = (file: BoundedFile) => (isOwn ? undefined : unvouched(spool, file.stat)) ?? split(file);
   try {
     const file = readBounded(spool.fileSystem, path, spool.limits.maxEnvelopeBytes * SHARED_FILE_FACTOR);
-    return file instanceof Promise ? file.then(split, unfit) : split(file);
+    return file instanceof Promise ? file.then(load, unfit) : load(file);
   } catch (error) {
     return unfit(error);
   }
@@ -62,11 +73,27 @@ function unfit(error: unknown): UnfitLoad {
   };
 }
 
+/**
+ * The owner of a file answers for what it says only if nobody else could write it, and if it was meant for this spool. Any file
+ * can be moved into a drop box by whoever may write to the directory that it is in (rename(2)), and linked by whoever may write to
+ * the file itself (proc(5), `protected_hardlinks`); what is created in an outbox has the spool's group, and little else has.
+ */
+function unvouched(spool: Spool, stat: fs.Stats): UnfitLoad | undefined {
+  if (spool.kind !== "group") return undefined;
+  const facts = { reason: "forged-source", uid: stat.uid, bytes: stat.size, isRegular: true } as const;
+  if ((stat.mode & OTHERS_MAY_WRITE) !== 0)
+    return { ...facts, detail: `its mode ${octal(stat.mode)} lets others than its owner write to it` };
+  if (stat.gid !== spool.gid)
+    return { ...facts, detail: `it was not written in an outbox: its group is ${stat.gid}, not ${spool.gid}` };
+  return undefined;
+}
+
 function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
   const text = bytes.toString("utf8");
   const single = parseEnvelope(text);
+  const facts = { uid: stat.uid, writtenMs: stat.mtimeMs };
   // The usual file: one envelope, written over one line or many.
-  if (single !== undefined) return { uid: stat.uid, envelopes: [{ index: 0, value: single, raw: text }] };
+  if (single !== undefined) return { ...facts, envelopes: [{ index: 0, value: single, raw: text }] };
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   const common = { uid: stat.uid, bytes: bytes.length, isRegular: true };
   if (lines.length > MAX_ENVELOPES_PER_FILE) {
@@ -76,7 +103,7 @@ function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
   if (envelopes.every(({ value }) => value === undefined)) {
     return { ...common, reason: "invalid-json", detail: lines.length === 0 ? "the file is empty" : "it is not JSON" };
   }
-  return { uid: stat.uid, envelopes };
+  return { ...facts, envelopes };
 }
 
 /** JSON, without the attributes that are null: CloudEvents' JSON format (chapter 2.2) takes null for absent. */

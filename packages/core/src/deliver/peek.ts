@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { errnoOf } from "../errors.js";
 import { isMessageFile } from "../message-name.js";
 import { parseCurName, parseRetryName } from "../settle/claim-names.js";
@@ -34,7 +35,8 @@ export class Peek {
   readonly #spool: Spool;
   readonly #directories: SubscriptionDirectories;
   readonly #judge: Judge;
-  #shown = new Set<string>();
+  /** By file, what was shown of it: owner and hash of each envelope. */
+  #shown = new Map<string, readonly string[]>();
 
   constructor(spool: Spool, directories: SubscriptionDirectories) {
     this.#spool = spool;
@@ -46,9 +48,12 @@ export class Peek {
   async *look(onRefused: ((refusal: Refusal) => void) | undefined): AsyncGenerator<PeekedMessage> {
     this.#spool.accounts.refresh();
     const entries = this.#entries();
-    this.#shown = new Set(entries.map(({ file }) => file).filter((file) => this.#shown.has(file)));
+    const before = this.#shown;
+    // A file is renamed when it is taken, so what was in files that are gone counts once more.
+    const known = new Set([...before.values()].flat());
+    this.#shown = new Map(entries.flatMap(({ file }) => (before.has(file) ? [[file, before.get(file) ?? []]] : [])));
     for (const entry of entries) {
-      if (!this.#shown.has(entry.file)) yield* this.#read(entry, onRefused);
+      if (!this.#shown.has(entry.file)) yield* this.#read(entry, known, onRefused);
     }
   }
 
@@ -73,21 +78,27 @@ export class Peek {
 
   async *#read(
     { path, file, attempt }: Entry,
+    known: Set<string>,
     onRefused: ((refusal: Refusal) => void) | undefined,
   ): AsyncGenerator<PeekedMessage> {
     const { label: subscription } = this.#directories;
     const load = await this.#load(path);
     // Moved on between the listing and now: if it is still ours, the next look finds it.
     if (load === undefined) return;
-    this.#shown.add(file);
     if (isUnfit(load)) {
+      this.#shown.set(file, []);
       const sender =
         load.uid === undefined ? undefined : { uid: load.uid, user: this.#spool.accounts.userOf(load.uid) };
       onRefused?.({ reason: load.reason, detail: load.detail, sender, file: printable(file), subscription });
       return;
     }
-    for (const { raw, value } of load.envelopes) {
-      const verdict = await this.#judge.judge(raw, value, load.uid);
+    const keys = load.envelopes.map(({ raw }) => `${load.uid} ${createHash("sha256").update(raw).digest("base64")}`);
+    this.#shown.set(file, keys);
+    for (const { index, raw, value } of load.envelopes) {
+      const key = keys[index] ?? "";
+      if (known.has(key)) continue;
+      known.add(key);
+      const verdict = await this.#judge.judge(raw, value, load.uid, load.writtenMs);
       if (verdict.kind === "refuse") {
         const { reason, detail, sender } = verdict;
         onRefused?.({ reason, detail, sender, file, subscription });

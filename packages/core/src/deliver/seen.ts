@@ -1,52 +1,66 @@
 import fs from "node:fs";
-import { readSmallFile } from "../bounded-read.js";
+import { basename, dirname } from "node:path";
+import { Directory, ignoreMissing } from "../directory.js";
 import { errnoOf } from "../errors.js";
 import { writeAll } from "../file-system.js";
 import { PRIVATE_FILE_MODE } from "../permissions.js";
+import { writeOwnFile } from "../private-file.js";
 import type { Spool } from "../spool.js";
 
-/** Ids remembered in each of two generations. */
-const GENERATION = 20_000;
-const MAX_JOURNAL_BYTES = 8 * 1024 * 1024;
+/** Ids remembered of one sender, in each of two generations: a neighbour who sends a lot must not make another's forgotten. */
+const GENERATION = 10_000;
+/** Lines after which the journal is written anew, without what has been forgotten. */
+const MAX_JOURNAL_LINES = 20_000;
 /** Ids may be lost in a crash for this long, in milliseconds; they would only matter for a repeat of the same id. */
 const WRITE_AFTER_MS = 200;
 
-const { O_CREAT, O_WRONLY, O_APPEND, O_NOFOLLOW } = fs.constants;
+/** How far the journal has been read. */
+interface Journal {
+  readonly ino: number;
+  readonly bytes: number;
+  readonly lines: number;
+}
+
+const NO_JOURNAL: Journal = Object.freeze({ ino: -1, bytes: 0, lines: 0 });
+
+const { O_RDONLY, O_CREAT, O_WRONLY, O_APPEND, O_NOFOLLOW } = fs.constants;
 
 /**
- * The ids that a subscription has delivered lately, so that a publisher can repeat one without doubles and nobody can replay one. An id
- * is the sender's own: two accounts may use the same.
+ * The ids that a subscription has delivered lately, so that a publisher can repeat one without doubles and nobody can play one
+ * again. An id is the sender's own: two accounts may use the same. Of each sender the last 10,000 to 20,000 are known.
  *
- * A durable subscription keeps them in `seen` and, when that is full, `seen.old`; the last 20,000 to 40,000 are known.
+ * A durable subscription appends them to its journal, `seen`; what the journal held before it grew too long is in `seen.old`.
+ * Processes that share a subscription read each other's lines.
  */
 export class SeenIds {
   readonly #spool: Spool;
   /** undefined: in memory only. */
   readonly #journalPath: string | undefined;
-  #current = new Set<string>();
-  #previous = new Set<string>();
+  readonly #isShared: boolean;
+  readonly #senders = new Map<number, Generations>();
   #unwritten: string[] = [];
+  #journal = NO_JOURNAL;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(spool: Spool, journalPath: string | undefined) {
+  /** @param isShared whether other processes use the same journal at the same time */
+  constructor(spool: Spool, journalPath: string | undefined, isShared: boolean) {
     this.#spool = spool;
     this.#journalPath = journalPath;
-    if (journalPath === undefined) return;
-    this.#previous = this.#load(`${journalPath}.old`);
-    this.#current = this.#load(journalPath);
+    this.#isShared = isShared;
+    if (journalPath !== undefined) this.#catchUp(journalPath);
   }
 
   has(uid: number, id: string): boolean {
-    const key = `${uid} ${id}`;
-    return this.#current.has(key) || this.#previous.has(key);
+    if (this.#isShared && this.#journalPath !== undefined) this.#catchUp(this.#journalPath);
+    return this.#senders.get(uid)?.has(id) ?? false;
   }
 
   add(uid: number, id: string): void {
-    const key = `${uid} ${id}`;
-    this.#current.add(key);
-    if (this.#journalPath === undefined) return void this.#turnIfFull();
-    this.#unwritten.push(key);
-    this.#timer ??= setTimeout(() => this.flush(), WRITE_AFTER_MS).unref();
+    this.#remember(uid, id);
+    if (this.#journalPath === undefined) return;
+    this.#unwritten.push(`${uid} ${id}`);
+    if (this.#isShared) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), WRITE_AFTER_MS).unref();
   }
 
   /** Writes what has not been written. Losing it costs nothing but the memory, so a failure is not reported. */
@@ -55,37 +69,118 @@ export class SeenIds {
     this.#timer = undefined;
     const path = this.#journalPath;
     if (path === undefined || this.#unwritten.length === 0) return;
-    const lines = Buffer.from(this.#unwritten.join("\n") + "\n");
-    this.#unwritten = [];
+    const lines = this.#unwritten.splice(0);
     const { fileSystem } = this.#spool;
     try {
       const fd = fileSystem.open(path, O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW, PRIVATE_FILE_MODE);
       try {
-        writeAll(fileSystem, fd, lines);
+        writeAll(fileSystem, fd, Buffer.from(`${lines.join("\n")}\n`));
       } finally {
         fileSystem.close(fd);
       }
-      if (this.#turnIfFull()) fileSystem.rename(path, `${path}.old`);
+      if (this.#isShared) this.#catchUp(path);
+      else this.#journal = { ...this.#journal, lines: this.#journal.lines + lines.length };
+      if (this.#journal.lines > MAX_JOURNAL_LINES) this.#compact(path);
     } catch {
       return;
     }
   }
 
-  #turnIfFull(): boolean {
-    if (this.#current.size < GENERATION) return false;
-    this.#previous = this.#current;
-    this.#current = new Set();
-    return true;
+  #remember(uid: number, id: string): void {
+    let generations = this.#senders.get(uid);
+    if (generations === undefined) this.#senders.set(uid, (generations = new Generations()));
+    generations.add(id);
   }
 
-  #load(path: string): Set<string> {
+  /** A crash between its two steps leaves lines twice, which is harmless. */
+  #compact(path: string): void {
+    const { fileSystem } = this.#spool;
+    const lines = [...this.#senders].flatMap(([uid, generations]) => generations.ids().map((id) => `${uid} ${id}\n`));
+    const directory = Directory.open(fileSystem, dirname(dirname(path)), basename(dirname(path)));
     try {
-      const { bytes } = readSmallFile(this.#spool.fileSystem, path, MAX_JOURNAL_BYTES);
-      return new Set(bytes.toString("latin1").split("\n").filter(Boolean));
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return new Set();
-      // Unreadable or too large: start over rather than not at all.
-      return new Set();
+      writeOwnFile(this.#spool, directory, `${basename(path)}.old`, lines.join(""), PRIVATE_FILE_MODE);
+    } finally {
+      directory.close();
     }
+    ignoreMissing(() => fileSystem.unlink(path));
+    this.#journal = NO_JOURNAL;
+  }
+
+  /** Reads what has been appended since, by whichever process. */
+  #catchUp(path: string): void {
+    const before = this.#journal;
+    try {
+      const { ino, size } = this.#inodeOf(path);
+      if (ino === before.ino && size === before.bytes) return;
+      // The first look, or another process has written the journal anew: what it held before is in seen.old.
+      if (ino !== before.ino) this.#read(`${path}.old`, 0);
+      const from = ino === before.ino ? before.bytes : 0;
+      const { bytes, lines } = this.#read(path, from);
+      this.#journal = { ino, bytes: from + bytes, lines: (from === 0 ? 0 : before.lines) + lines };
+    } catch (error) {
+      // Unreadable: start over rather than not at all.
+      if (errnoOf(error) === undefined) throw error;
+    }
+  }
+
+  #inodeOf(path: string): { ino: number; size: number } {
+    try {
+      return this.#spool.fileSystem.lstat(path);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return { ino: 0, size: -1 };
+      throw error;
+    }
+  }
+
+  /** Whole lines only: the last one may be half written. */
+  #read(path: string, from: number): { bytes: number; lines: number } {
+    const { fileSystem } = this.#spool;
+    let fd: number;
+    try {
+      fd = fileSystem.open(path, O_RDONLY | O_NOFOLLOW);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return { bytes: 0, lines: 0 };
+      throw error;
+    }
+    try {
+      const buffer = Buffer.allocUnsafe(Math.max(0, fileSystem.fstat(fd).size - from));
+      let length = 0;
+      while (length < buffer.length) {
+        const bytes = fileSystem.read(fd, buffer, length, buffer.length - length, from + length);
+        if (bytes === 0) break;
+        length += bytes;
+      }
+      const text = buffer.toString("latin1", 0, buffer.subarray(0, length).lastIndexOf(10) + 1);
+      const lines = text.split("\n").filter((line) => line !== "");
+      for (const line of lines) {
+        const space = line.indexOf(" ");
+        this.#remember(Number(line.slice(0, space)), line.slice(space + 1));
+      }
+      return { bytes: text.length, lines: lines.length };
+    } finally {
+      fileSystem.close(fd);
+    }
+  }
+}
+
+/** The ids of one sender: when as many new ones have come, the oldest are forgotten. */
+class Generations {
+  #current = new Set<string>();
+  #previous = new Set<string>();
+
+  has(id: string): boolean {
+    return this.#current.has(id) || this.#previous.has(id);
+  }
+
+  add(id: string): void {
+    this.#current.add(id);
+    if (this.#current.size < GENERATION) return;
+    this.#previous = this.#current;
+    this.#current = new Set();
+  }
+
+  /** The oldest first. */
+  ids(): string[] {
+    return [...this.#previous, ...this.#current];
   }
 }

@@ -72,7 +72,7 @@ export class Taker {
     const claim = this.#claim(pending);
     if (claim === undefined) return [];
     try {
-      const load = await loadFile(this.#spool, claim.path);
+      const load = await loadFile(this.#spool, claim.path, isOwnFile(claim.file));
       if (!isUnfit(load)) {
         const steps = await this.#judgeAll(claim, load, pending);
         if (steps.some(({ verdict }) => verdict.kind === "unknown-sender")) claim.release();
@@ -103,19 +103,17 @@ export class Taker {
       if (isRepeat || this.inWork.has(keyOf(verdict))) return this.#drop(claim, index, () => this.#reports.duplicate());
       claim.begin(index);
       this.inWork.add(keyOf(verdict));
+      // From now on a second copy in new/ is a repeat. What is put back comes from retry/, where no copy is suspected.
+      this.#seen.add(sender.uid, envelope.id);
       return { claim, index, envelope, raw, sender, isSuspect: pending.isSuspect };
     } catch (error) {
       throw fromErrno(error, "settle a message in", this.#directories.path);
     }
   }
 
-  /**
-   * An envelope is settled or put back: from now on a second copy in `new/` is a repeat. What was put back comes from `retry/`,
-   * where no copy is suspected.
-   */
+  /** An envelope is settled or put back. */
   finish(taken: Taken): void {
     this.inWork.delete(keyOf(taken));
-    this.#seen.add(taken.sender.uid, taken.envelope.id);
   }
 
   /** Deals with an entry of `new/` that is not a message file. */
@@ -161,14 +159,14 @@ export class Taker {
     for (const loaded of load.envelopes) {
       const judged = isOwnFile(claim.file)
         ? await this.#judgeOwn(loaded, load.uid)
-        : { raw: loaded.raw, verdict: await this.#judgeOne(loaded, load.uid) };
+        : { raw: loaded.raw, verdict: await this.#judgeOne(loaded, load) };
       steps.push({ claim, pending, index: loaded.index, ...judged });
     }
     return steps;
   }
 
-  async #judgeOne({ raw, value, index }: LoadedEnvelope, uid: number): Promise<Verdict> {
-    const verdict = await this.#judge.judge(raw, value, uid);
+  async #judgeOne({ raw, value, index }: LoadedEnvelope, { uid, writtenMs }: LoadedFile): Promise<Verdict> {
+    const verdict = await this.#judge.judge(raw, value, uid, writtenMs);
     if (this.#directories.record.kind !== "queue" || index === 0 || verdict.kind !== "deliver") return verdict;
     return {
       kind: "refuse",

@@ -65,7 +65,7 @@ export class Consumer {
     this.#directories = directories;
     this.#options = options;
     this.#pending = new Pending(spool, directories);
-    this.#seen = new SeenIds(spool, options.seenPath);
+    this.#seen = new SeenIds(spool, options.seenPath, options.isShared);
     this.#taker = new Taker(spool, directories, this.#seen, options.consumer, {
       refused: (refusal) => this.#refused(refusal),
       duplicate: () => void this.statistics.duplicates++,
