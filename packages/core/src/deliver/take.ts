@@ -10,6 +10,7 @@ import { removeFromTally } from "../tally.js";
 import { Judge, type Sender, type Verdict } from "./judge.js";
 import { isUnfit, loadFile, type LoadedEnvelope, type LoadedFile, type UnfitLoad } from "./load.js";
 import type { PendingFile } from "./pending.js";
+import { pushedAhead } from "./place-in-order.js";
 import { buryUnfit, clearStray } from "./quarantine.js";
 import type { Refusal } from "./refusal.js";
 import type { SeenIds } from "./seen.js";
@@ -73,11 +74,12 @@ export class Taker {
     if (claim === undefined) return [];
     try {
       const load = await loadFile(this.#spool, claim.path, isOwnFile(claim.file));
-      if (!isUnfit(load)) {
-        const steps = await this.#judgeAll(claim, load, pending);
+      const unfit = isUnfit(load) ? load : isOwnFile(claim.file) ? undefined : pushedAhead(pending.file, load);
+      if (unfit === undefined) {
+        const steps = await this.#judgeAll(claim, load as LoadedFile, pending);
         if (steps.some(({ verdict }) => verdict.kind === "unknown-sender")) claim.release();
         else return steps;
-      } else this.#refuseFile(claim, load);
+      } else this.#refuseFile(claim, unfit);
     } catch (error) {
       // Nothing has been handed out, so putting the file back loses nothing.
       if (errnoOf(error) !== "ENOENT") claim.release();

@@ -82,7 +82,7 @@ export class Publisher {
     const ready = this.#outbox.put({
       to,
       topic: envelope.topic,
-      order: options.id === undefined && isUlid(envelope.id) ? envelope.id : this.#spool.names.ulid(),
+      order: this.#placeOf(envelope.id, options.id === undefined),
       priority: priorityOf(envelope),
       bytes,
       sync: options.sync ?? this.#sync,
@@ -93,6 +93,13 @@ export class Publisher {
       signal: options.signal,
     });
     return this.#report(envelope, await ready, options);
+  }
+
+  /** Never before its id: receivers would take it for a copy that a neighbour put in front of earlier messages. */
+  #placeOf(id: string, isNew: boolean): string {
+    if (isNew) return id;
+    const now = this.#spool.names.ulid();
+    return isUlid(id) && id > now ? id : now;
   }
 
   /** Resolves when everything handed in so far is settled. */
