@@ -1,10 +1,11 @@
 // Builds everything that is out of date: the schemas and their validators first (core's sources import them), then
-// TypeScript by project reference. Two builds at once in one tree would tear each other's output, so they queue.
+// TypeScript by project reference, then the bundles that are published. Two builds at once in one tree would tear each other's output, so they queue.
 import { spawn } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { lock } from "proper-lockfile";
 import { buildSchemas } from "./build-schemas.mjs";
+import { bundlePackages } from "./bundle.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -16,6 +17,7 @@ const unlock = await lock(root, {
 try {
   await buildSchemas(root);
   process.exitCode = await compile();
+  await bundlePackages(root);
 } finally {
   await unlock();
 }
