@@ -1,6 +1,8 @@
+import { isUtf8 } from "node:buffer";
 import type fs from "node:fs";
 import { readBounded, UnfitFile, type BoundedFile } from "../bounded-read.js";
 import type { Path } from "../file-system.js";
+import { isNestedTooDeeply, MAX_NESTING } from "../nesting.js";
 import { octal } from "../permissions.js";
 import type { Spool } from "../spool.js";
 import type { RefusalReason } from "./refusal.js";
@@ -89,13 +91,17 @@ function unvouched(spool: Spool, stat: fs.Stats): UnfitLoad | undefined {
 }
 
 function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
+  const common = { uid: stat.uid, bytes: bytes.length, isRegular: true };
+  // Decoding would put another character in the place of what is not, without a word.
+  if (!isUtf8(bytes)) return { ...common, reason: "invalid-json", detail: "it is not UTF-8" };
+  if (isNestedTooDeeply(bytes))
+    return { ...common, reason: "too-large", detail: `it is nested more than ${MAX_NESTING} levels deep` };
   const text = bytes.toString("utf8");
   const single = parseEnvelope(text);
   const facts = { uid: stat.uid, writtenMs: stat.mtimeMs };
   // The usual file: one envelope, written over one line or many.
   if (single !== undefined) return { ...facts, envelopes: [{ index: 0, value: single, raw: text }] };
   const lines = text.split("\n").filter((line) => line.trim() !== "");
-  const common = { uid: stat.uid, bytes: bytes.length, isRegular: true };
   if (lines.length > MAX_ENVELOPES_PER_FILE) {
     return { ...common, reason: "too-large", detail: `${lines.length} envelopes, at most ${MAX_ENVELOPES_PER_FILE}` };
   }

@@ -2,6 +2,7 @@ import { currentCause, type Cause } from "../context.js";
 import { composeEnvelope, DIRECT_TOPIC, priorityOf, type Envelope, type EnvelopeOptions } from "../envelope.js";
 import { BusError, fromErrno } from "../errors.js";
 import { isUlid } from "../message-name.js";
+import { isNestedTooDeeply, MAX_NESTING } from "../nesting.js";
 import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger, requireOneOf } from "../options.js";
 import type { Spool } from "../spool.js";
 import { parseAddress, parseTopic } from "../topics.js";
@@ -161,6 +162,13 @@ export class Publisher {
         {
           fix: "store the data in a file that the group may read and publish its path as dataRef",
         },
+      );
+    }
+    if (isNestedTooDeeply(bytes)) {
+      throw new BusError(
+        "ERR_TOO_LARGE",
+        `cannot publish to ${envelope.to ?? envelope.topic}: data is nested more than ${MAX_NESTING} levels deep`,
+        { fix: "publish it flatter, or as text: JSON.stringify(data)" },
       );
     }
     return bytes;
