@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { errnoOf } from "./errors.js";
 import type { FileSystem, Path } from "./file-system.js";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs.constants;
@@ -54,7 +55,7 @@ function openForeign(fileSystem: FileSystem, path: Path, maxBytes: number): { fd
   try {
     fd = fileSystem.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   } catch (error) {
-    throw unfitByErrno(error) ?? error;
+    throw unfitByErrno(error, fileSystem, path) ?? error;
   }
   try {
     const stat = fileSystem.fstat(fd);
@@ -94,20 +95,31 @@ async function readLarge(fileSystem: FileSystem, fd: number, stat: fs.Stats, max
   }
 }
 
-function unfitByErrno(error: unknown): UnfitFile | undefined {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case "ELOOP": // a symbolic link (O_NOFOLLOW)
-    case "EMLINK": // the same on FreeBSD
-      return new UnfitFile("not-a-file", "it is a symbolic link", undefined);
-    case "ENXIO": // a socket
-    case "ENODEV":
-    case "EOPNOTSUPP":
-      return new UnfitFile("not-a-file", "it is a socket or a device", undefined);
-    case "EACCES":
-    case "EPERM":
-      return new UnfitFile("unreadable", "its mode does not let this account read it", undefined);
-    default:
-      return undefined;
+const NOT_A_FILE = new Set([
+  "ELOOP", // a symbolic link (O_NOFOLLOW)
+  "EMLINK", // the same on FreeBSD
+  "ENXIO", // a socket
+  "ENODEV",
+  "EOPNOTSUPP",
+]);
+const UNREADABLE = new Set(["EACCES", "EPERM"]);
+
+/** What cannot be opened is looked at by its name, which tells what it is and whose. */
+function unfitByErrno(error: unknown, fileSystem: FileSystem, path: Path): UnfitFile | undefined {
+  const errno = errnoOf(error) ?? "";
+  if (!NOT_A_FILE.has(errno) && !UNREADABLE.has(errno)) return undefined;
+  const stat = lookAt(fileSystem, path);
+  if (stat !== undefined && !stat.isFile()) return new UnfitFile("not-a-file", `it is a ${kindOf(stat)}`, stat);
+  return NOT_A_FILE.has(errno)
+    ? new UnfitFile("not-a-file", "it is no regular file", stat)
+    : new UnfitFile("unreadable", "its mode does not let this account read it", stat);
+}
+
+function lookAt(fileSystem: FileSystem, path: Path): fs.Stats | undefined {
+  try {
+    return fileSystem.lstat(path);
+  } catch {
+    return undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import { validateEnvelope } from "../generated/validators.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionRecord } from "../subscription-record.js";
 import { compilePatterns } from "../topics.js";
-import type { RefusalReason } from "./refusal.js";
+import { printable, type RefusalReason } from "./refusal.js";
 
 /** The account that wrote a message, vouched for by the kernel. */
 export interface Sender {
@@ -23,6 +23,8 @@ export type Verdict =
  * without agentbus that writes first and looks for subscriptions then.
  */
 const OLDER_BY_MS = 10_000;
+
+const MAX_DETAIL = 1_000;
 
 /** Decides whether one envelope may be handed to the handler of one subscription. */
 export class Judge {
@@ -49,7 +51,11 @@ export class Judge {
 
   /** The same when it is known who spoke. @param writtenMs undefined when its age has been judged */
   async judgeFrom(sender: Sender, line: string, value: unknown, writtenMs?: number): Promise<Verdict> {
-    const refuse = (reason: RefusalReason, detail: string): Verdict => ({ kind: "refuse", reason, detail, sender });
+    const refuse = (reason: RefusalReason, why: string): Verdict => {
+      // It may quote the message.
+      const detail = printable(why, MAX_DETAIL);
+      return { kind: "refuse", reason, detail, sender };
+    };
     if (value === undefined) return refuse("invalid-json", "a line is not JSON");
     if (line.length > this.#spool.limits.maxEnvelopeBytes) {
       return refuse("too-large", `${line.length} characters, at most ${this.#spool.limits.maxEnvelopeBytes} bytes`);

@@ -1,5 +1,5 @@
 import { errnoOf } from "../errors.js";
-import type { Path } from "../file-system.js";
+import type { FileSystem, Path } from "../file-system.js";
 import type { DeadLetters } from "../settle/dead-letters.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
@@ -8,6 +8,8 @@ import { printable, type Refusal } from "./refusal.js";
 
 interface Unfit {
   readonly path: Path;
+  /** A hidden name beside it, for what cannot be removed. */
+  readonly aside: Path;
   /** The name that its letter gets in `dead/`. */
   readonly letter: string;
   /** Its own name, which may be anything. */
@@ -16,13 +18,14 @@ interface Unfit {
 
 /**
  * Moves a file that cannot be read as messages out of the way, with its reason. A regular file is kept beside it, unread; a FIFO, a
- * link or a socket holds nothing and is removed.
+ * link or a socket holds nothing and is removed. A directory that its owner filled can be neither removed nor, mostly, moved
+ * elsewhere: it is renamed in its place, so that later looks pass it over, and root removes it.
  */
 export function buryUnfit(
   spool: Spool,
   directories: SubscriptionDirectories,
   letters: DeadLetters,
-  { path, letter, name }: Unfit,
+  { path, aside, letter, name }: Unfit,
   { reason, detail, uid, bytes, isRegular }: UnfitLoad,
 ): Refusal {
   const sender = uid === undefined ? undefined : { uid, user: spool.accounts.userOf(uid) };
@@ -36,15 +39,12 @@ export function buryUnfit(
       undefined,
     );
     if (isRegular) spool.fileSystem.rename(path, directories.dead.atOwn(`${letter}.link`));
-    else remove(spool, path);
-  } else remove(spool, path);
+    else remove(spool, path, aside);
+  } else remove(spool, path, aside);
   return { reason, detail, sender, file: printable(name), subscription: directories.label };
 }
 
-/**
- * Clears an entry of `new/` that is no message file away. A directory that its owner filled can be neither removed nor
- * moved elsewhere; it is renamed in its place, so that later looks pass it over, and root removes it.
- */
+/** Clears an entry of `new/` that is no message file away. */
 export function clearStray(
   spool: Spool,
   directories: SubscriptionDirectories,
@@ -55,39 +55,34 @@ export function clearStray(
   const { fileSystem, names } = spool;
   const path = directories.new.at(name);
   const letter = `stray-${names.random(16)}`;
+  const aside = directories.new.atOwn(`.${letter}`);
   try {
     const stat = fileSystem.lstat(path);
     const facts = { uid: stat.uid, bytes: stat.size, isRegular: stat.isFile() };
-    if (!stat.isDirectory()) {
-      const load: UnfitLoad = {
-        ...facts,
-        reason: "bad-name",
-        detail: "its name is not <priority>-<ulid>-<random>.json",
-      };
-      return report(buryUnfit(spool, directories, letters, { path, letter, name }, load));
-    }
-    const aside = directories.new.atOwn(`.${letter}`);
-    fileSystem.rename(path, aside);
-    report(
-      buryUnfit(
-        spool,
-        directories,
-        letters,
-        { path: aside, letter, name },
-        { ...facts, reason: "not-a-file", detail: "it is a directory" },
-      ),
-    );
+    const why = stat.isDirectory()
+      ? ({ reason: "not-a-file", detail: "it is a directory" } as const)
+      : ({ reason: "bad-name", detail: "its name is not <priority>-<ulid>-<random>.json" } as const);
+    report(buryUnfit(spool, directories, letters, { path, aside, letter, name }, { ...facts, ...why }));
   } catch (error) {
-    // Its owner took it back, or the kernel keeps it here; either way there is nothing to deliver.
-    if (!["ENOENT", "EACCES", "EPERM", "ENOTEMPTY"].includes(errnoOf(error) ?? "")) throw error;
+    // Its owner took it back, or put something else in its place: the next look tells.
+    if (!["ENOENT", "EACCES", "EPERM"].includes(errnoOf(error) ?? "")) throw error;
   }
 }
 
-function remove({ fileSystem }: Spool, path: Path): void {
+function remove({ fileSystem }: Spool, path: Path, aside: Path): void {
   try {
     fileSystem.unlink(path);
   } catch (error) {
-    if (errnoOf(error) === "EISDIR" || errnoOf(error) === "EPERM") fileSystem.rmdir(path);
+    if (errnoOf(error) === "EISDIR" || errnoOf(error) === "EPERM") removeDirectory(fileSystem, path, aside);
     else if (errnoOf(error) !== "ENOENT") throw error;
+  }
+}
+
+function removeDirectory(fileSystem: FileSystem, path: Path, aside: Path): void {
+  try {
+    fileSystem.rmdir(path);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return;
+    fileSystem.rename(path, aside);
   }
 }

@@ -28,10 +28,12 @@ export interface Refusal {
   readonly subscription: string;
 }
 
-/** A file name from somebody else, fit for a terminal and a log: at most 200 characters, nothing but printable ASCII. */
-export function printable(text: string): string {
-  const escaped = text.replaceAll(/[^\x20-\x7e]|\\/g, (unit) =>
-    unit === "\\" ? "\\\\" : `\\x${unit.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
-  return escaped.length > 200 ? `${escaped.slice(0, 197)}...` : escaped;
+/** A text from somebody else, such as a file name, fit for a terminal and a log: bounded, and nothing but printable ASCII. */
+export function printable(text: string, maxLength = 200): string {
+  const escaped = text
+    .slice(0, maxLength + 1)
+    .replaceAll(/[^\x20-\x7e]|\\/g, (unit) =>
+      unit === "\\" ? "\\\\" : `\\x${unit.charCodeAt(0).toString(16).padStart(2, "0")}`,
+    );
+  return escaped.length > maxLength ? `${escaped.slice(0, maxLength - 3)}...` : escaped;
 }

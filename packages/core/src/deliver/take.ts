@@ -206,14 +206,10 @@ export class Taker {
   }
 
   #refuseFile(claim: Claim, load: UnfitLoad): void {
-    const refusal = buryUnfit(
-      this.#spool,
-      this.#directories,
-      this.#letters,
-      { path: claim.path, letter: DeadLetters.letterOf(claim.file), name: claim.arrivedAs },
-      load,
-    );
-    this.#reports.refused(refusal);
+    const letter = DeadLetters.letterOf(claim.file);
+    const aside = this.#directories.cur.atOwn(`.${letter}`);
+    const unfit = { path: claim.path, aside, letter, name: claim.arrivedAs };
+    this.#reports.refused(buryUnfit(this.#spool, this.#directories, this.#letters, unfit, load));
   }
 }
 
