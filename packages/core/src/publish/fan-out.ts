@@ -11,7 +11,7 @@ export type SyncLevel = "none" | "data" | "full";
 /** Who has a message, who has not, and why. */
 export interface Delivery {
   readonly stored: Target[];
-  /** Removed between the lookup and the link: nobody reads there any more. */
+  /** Removed between the lookup and the link, or shut by its owner: no publisher's fault, and no failure of the publish. */
   readonly gone: Target[];
   readonly failed: { readonly target: Target; readonly error: unknown }[];
 }
@@ -38,6 +38,7 @@ export class FanOut {
         delivery.stored.push(target);
       } catch (error) {
         if (isGone(error) && this.#isThere(draft)) delivery.gone.push(target);
+        else if (errnoOf(error) === "EACCES" && takesNothing(target)) delivery.gone.push(target);
         else delivery.failed.push({ target, error: fromErrno(error, `deliver to ${target.label}`) });
       }
     }
@@ -124,4 +125,9 @@ export class FanOut {
       fileSystem.close(fd);
     }
   }
+}
+
+/** A direct message that its only receiver does not take is a failure all the same. */
+function takesNothing(target: Target): boolean {
+  return target.record.address === undefined && target.isShut();
 }

@@ -1,5 +1,4 @@
-import { UnfitFile } from "../bounded-read.js";
-import { BusError, errnoOf, fromErrno, isBusError } from "../errors.js";
+import { BusError, errnoOf, fromErrno } from "../errors.js";
 import { beforeReading, isProof } from "../freshness.js";
 import type { Presence } from "../presence.js";
 import type { Spool } from "../spool.js";
@@ -10,6 +9,7 @@ import {
   type SubscriptionRecord,
 } from "../subscription-record.js";
 import { parseAddress } from "../topics.js";
+import { PinBoard } from "./pin-board.js";
 import { isGone, Target, type TargetIdentity } from "./target.js";
 
 /** Remembered answers per listing; a publisher of ever new topics must not fill the memory. */
@@ -140,6 +140,7 @@ class Listing {
   entries = new Map<string, Entry>();
   /** Owners of subscriptions whose names only the system's account database may know. */
   readonly unknownOwners = new Set<number>();
+  readonly #pinBoard = new PinBoard();
   #changeTimeNs: bigint | undefined;
 
   constructor(
@@ -205,9 +206,10 @@ class Listing {
       const isProven = isProof(BigInt(Math.round(file.ctimeMs * 1e6)), began);
       return { stamp, isProven, target: this.#target(directoryName, record, stat) };
     } catch (error) {
+      // Its owner holds a lease on the record (fcntl(2), F_SETLEASE), and nobody shall wait for that: what was known counts on.
+      if (errnoOf(error) === "EAGAIN") return { stamp: "", isProven: false, target: known?.target };
       // Half made, half removed, not readable or not a record: it does not count until its parent directory changes again.
-      if (error instanceof UnfitFile || error instanceof SyntaxError || error instanceof TypeError) return undefined;
-      if (isGone(error) || errnoOf(error) === "EACCES" || isBusError(error)) return undefined;
+      if (errnoOf(error) === undefined || isGone(error) || errnoOf(error) === "EACCES") return undefined;
       throw fromErrno(error, "read", path);
     }
   }
@@ -218,7 +220,8 @@ class Listing {
       : record.kind !== "queue" && `${record.user ?? ""}~${record.name}` === directoryName;
     if (!isOurs) return undefined;
     const heartbeatAgeMs = (presence: Presence) => this.#heartbeatAgeMs(presence);
-    return new Target(this.spool.fileSystem, record, identity, this.dir, directoryName, heartbeatAgeMs);
+    const place = { parentDir: this.dir, directoryName, pinBoard: this.#pinBoard };
+    return new Target(this.spool, record, identity, place, heartbeatAgeMs);
   }
 
   /** A subscription counts only if its owner is the user in its name: a squatter gets nothing. */

@@ -1,9 +1,10 @@
 import { Directory } from "../directory.js";
 import { errnoOf } from "../errors.js";
-import type { FileSystem } from "../file-system.js";
 import { isAlive, type Presence } from "../presence.js";
+import type { Spool } from "../spool.js";
 import { labelOf, type SubscriptionRecord } from "../subscription-record.js";
 import { compilePatterns } from "../topics.js";
+import type { PinBoard } from "./pin-board.js";
 
 /** How long a publisher believes that an ephemeral subscription's consumer still runs, in milliseconds. */
 const ALIVE_FOR_MS = 1_000;
@@ -15,27 +16,34 @@ export interface TargetIdentity {
   readonly dev: number;
 }
 
+export interface TargetPlace {
+  readonly parentDir: string;
+  readonly directoryName: string;
+  readonly pinBoard: PinBoard;
+}
+
+/** What a member needs to put something into a drop box. */
+const GROUP_MAY_ADD = 0o030;
+const GROUP_MAY_ENTER = 0o010;
+
 /** A subscription as a publisher sees it: what it matches, and where its drop box is. */
 export class Target {
   readonly label: string;
   readonly matches: (topic: string) => boolean;
-  readonly #fileSystem: FileSystem;
-  readonly #parentDir: string;
-  readonly #directoryName: string;
+  readonly #spool: Spool;
+  readonly #place: TargetPlace;
   #dropBox: Directory | undefined;
   #aliveUntil = 0;
 
   constructor(
-    fileSystem: FileSystem,
+    spool: Spool,
     readonly record: SubscriptionRecord,
     readonly identity: TargetIdentity,
-    parentDir: string,
-    directoryName: string,
+    place: TargetPlace,
     private readonly heartbeatAgeMs: (presence: Presence) => number | undefined,
   ) {
-    this.#fileSystem = fileSystem;
-    this.#parentDir = parentDir;
-    this.#directoryName = directoryName;
+    this.#spool = spool;
+    this.#place = place;
     this.label = labelOf(record);
     this.matches = compilePatterns(record.patterns);
   }
@@ -56,7 +64,22 @@ export class Target {
    * @throws the system's error; ENOENT when the subscription is gone
    */
   dropBox(): Directory {
-    return (this.#dropBox ??= this.#open("new"));
+    this.#dropBox ??= this.#open("new");
+    this.#place.pinBoard.use(this);
+    return this.#dropBox;
+  }
+
+  /** Whether its owner has set modes that let no member put anything in. */
+  isShut(): boolean {
+    const { fileSystem, gid } = this.#spool;
+    try {
+      const { mode } = fileSystem.lstat(`${this.#place.parentDir}/${this.#place.directoryName}`);
+      if ((mode & GROUP_MAY_ENTER) === 0) return true;
+      const box = fileSystem.stat(this.dropBox().base);
+      return box.gid !== gid || (box.mode & GROUP_MAY_ADD) !== GROUP_MAY_ADD;
+    } catch (error) {
+      return isGone(error);
+    }
   }
 
   /** Opens another directory of the subscription, walking from its parent without following links. */
@@ -68,13 +91,15 @@ export class Target {
   unpin(): void {
     this.#dropBox?.close();
     this.#dropBox = undefined;
+    this.#place.pinBoard.forget(this);
   }
 
   #open(name: string): Directory {
-    const parent = Directory.open(this.#fileSystem, this.#parentDir, this.#directoryName);
+    const { fileSystem } = this.#spool;
+    const parent = Directory.open(fileSystem, this.#place.parentDir, this.#place.directoryName);
     try {
       if (parent.uid !== this.identity.uid) throw missing(parent.path);
-      const directory = Directory.open(this.#fileSystem, parent, name);
+      const directory = Directory.open(fileSystem, parent, name);
       // In a queue, which any member may rearrange, the parts have no owner that could be checked; its device still tells a mount.
       const isForeign = this.record.kind !== "queue" && directory.uid !== this.identity.uid;
       if (!isForeign && directory.dev === this.identity.dev) return directory;
