@@ -8,6 +8,7 @@ export interface Expectation {
   /** Only this account may answer; undefined when any may. */
   readonly from: string | undefined;
   readonly answer: (message: Message) => void;
+  readonly fail: (error: BusError) => void;
 }
 
 /**
@@ -46,7 +47,10 @@ export class ReplyMailbox {
     this.#expected.delete(requestId);
   }
 
+  /** Whoever still waits for an answer is refused with ERR_CLOSED. */
   async close(): Promise<void> {
+    const error = new BusError("ERR_CLOSED", "the bus was closed before the answer came");
+    for (const { fail } of this.#expected.values()) fail(error);
     const subscription = await this.#opening?.catch(() => undefined);
     await subscription?.close();
   }

@@ -42,7 +42,7 @@ export async function request<Data>(
   const from = destination.startsWith("@") ? parseAddress(destination).user : undefined;
   const waiting = new AbortController();
   const answered = new Promise<Message>((resolve, reject) => {
-    mailbox.expect(id, { from, answer: resolve });
+    mailbox.expect(id, { from, answer: resolve, fail: reject });
     const timer = setTimeout(() => reject(timedOut(destination, timeoutMs)), timeoutMs);
     const onAbort = () => reject(signal?.reason as Error);
     signal?.addEventListener("abort", onAbort);

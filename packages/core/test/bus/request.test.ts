@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { refusalOf } from "../support/refusal.js";
-import { TestSpool } from "../support/spool.js";
+import { TestSpool, until } from "../support/spool.js";
 
 test("a request gets the answer of a responder, with its verified sender", async (context) => {
   const spool = await TestSpool.make(context);
@@ -62,4 +62,15 @@ test("an answer without data is null, and a late one harms nobody", async (conte
   answerNow();
   await bus.respond("quick", () => undefined);
   assert.equal((await bus.request("quick")).data, null);
+});
+
+test("closing the bus ends the wait for an answer", async (context) => {
+  const spool = await TestSpool.make(context);
+  const bus = await spool.bus();
+  const asked = new Promise((resolve) => void bus.subscribe("silent", {}, resolve));
+  await until(() => spool.names("subscriptions").length === 2);
+  const answer = refusalOf(bus.request("silent", 1, { timeoutMs: 600_000 }));
+  await asked;
+  await bus.close();
+  assert.equal((await answer).code, "ERR_CLOSED");
 });
