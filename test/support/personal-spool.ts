@@ -31,7 +31,8 @@ export class PersonalSpool {
 
   /** Stores a text as one message file for one subscription, as a program without agentbus does. */
   deliver(user: string, subscription: string, text: string): string {
-    const name = `5-${randomText(26, "0123456789ABCDEFGHJKMNPQRSTVWXYZ")}-${randomText(26, "abcdefghijklmnopqrstuvwxyz234567")}.json`;
+    // Later than any id, since a name must not come before the id in the file.
+    const name = `5-7${randomText(25, "0123456789ABCDEFGHJKMNPQRSTVWXYZ")}-${randomText(26, "abcdefghijklmnopqrstuvwxyz234567")}.json`;
     const draft = join(this.path, "outbox", user, `.${name}.draft`);
     fs.writeFileSync(draft, text, { mode: 0o640, flag: "wx" });
     fs.linkSync(draft, join(this.path, "subscriptions", `${user}~${subscription}`, "new", name));
