@@ -24,6 +24,7 @@ export interface FileSystem {
   fchmod(fd: number, mode: number): void;
   chmod(path: Path, mode: number): void;
   chown(path: Path, uid: number, gid: number): void;
+  utimes(path: Path, accessed: Date, changed: Date): void;
   link(from: Path, to: Path): void;
   rename(from: Path, to: Path): void;
   unlink(path: Path): void;
@@ -49,6 +50,7 @@ export const nodeFileSystem: FileSystem = Object.freeze({
   fchmod: fs.fchmodSync,
   chmod: fs.chmodSync,
   chown: fs.chownSync,
+  utimes: fs.utimesSync,
   link: fs.linkSync,
   rename: fs.renameSync,
   unlink: fs.unlinkSync,

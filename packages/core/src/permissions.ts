@@ -172,9 +172,9 @@ export const PATHS: readonly PathRule[] = Object.freeze([
     purpose: "Held by the one consumer of a durable subscription.",
     why: "A file that somebody else put in would keep the lock from being released.",
   }),
-  directory(`${SUBSCRIPTION}breaking.lock/`, "<user>", PRIVATE_MODE, "bus", {
-    purpose: "Held for a moment while the lock of a dead consumer is broken.",
-    why: "A file that somebody else put in would keep the lock from being released.",
+  file(`${SUBSCRIPTION}consumer.lock/<token>`, "<user>", PRIVATE_FILE_MODE, "bus", {
+    purpose: "Whose the lock is: an empty file, named by the token of a process in `run/<user>/`.",
+    why: "A lock with the name of a dead process in it is free.",
   }),
   file(`${SUBSCRIPTION}consumer.json`, "<user>", READABLE_FILE_MODE, "bus", {
     purpose: "Which process the consumer is.",

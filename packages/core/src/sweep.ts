@@ -1,11 +1,12 @@
 import { isAlive } from "./presence.js";
 import { errnoOf } from "./errors.js";
 import { takeLock } from "./lock.js";
-import { ignoreMissing } from "./directory.js";
+import { Directory, ignoreMissing } from "./directory.js";
+import type { Path } from "./file-system.js";
 import { removeTree } from "./remove-tree.js";
 import type { Spool } from "./spool.js";
 import { parseSubscriptionName, readSubscriptionRecord, SUBSCRIPTION_FILE } from "./subscription-record.js";
-import { heartbeatAgeMs, readPresence } from "./subscribe/consumer-lock.js";
+import { heartbeatAgeMs, presenceIn } from "./subscribe/consumer-lock.js";
 import { removeSubscription } from "./subscribe/make-subscription.js";
 
 /** Half-made and half-removed things are left alone for this long, in milliseconds: somebody may be at work on them. */
@@ -25,12 +26,26 @@ export interface Swept {
  */
 export async function sweep(spool: Spool): Promise<Swept> {
   spool.ensureRunDir();
-  const release = await takeLock(`${spool.runDir}/sweep.lock`, { staleMs: SWEEPING_MS });
+  const release = await takeLock(spool, `${spool.runDir}/sweep.lock`, {
+    staleMs: SWEEPING_MS,
+    updateMs: SWEEPING_MS / 2,
+  });
   if (release === undefined) return { subscriptions: 0, files: 0 };
   try {
-    return { subscriptions: sweepSubscriptions(spool), files: sweepOutbox(spool) + sweepPresences(spool) };
+    sweepUnfinished(spool, spool.subscriptionsDir);
+    sweepUnfinished(spool, spool.queuesDir);
+    return { subscriptions: sweepSubscriptions(spool), files: sweepPresences(spool) + sweepDrafts(spool) };
   } finally {
     await release();
+  }
+}
+
+/** What a process was about to install or to remove when it died. */
+function sweepUnfinished(spool: Spool, parentDir: string): void {
+  for (const name of spool.fileSystem.readdir(parentDir)) {
+    if (/^\.(?:new|gone|touch)-/.test(name) && isOldAndOurs(spool, `${parentDir}/${name}`)) {
+      removeTree(spool.fileSystem, parentDir, name, spool.uid);
+    }
   }
 }
 
@@ -38,11 +53,9 @@ function sweepSubscriptions(spool: Spool): number {
   const { fileSystem, subscriptionsDir } = spool;
   let swept = 0;
   for (const name of fileSystem.readdir(subscriptionsDir)) {
-    if (name.startsWith(".gone-") || name.startsWith(".new-")) removeIfOld(spool, name);
-    else if (parseSubscriptionName(name)?.user === spool.user && isAbandoned(spool, name)) {
-      removeSubscription(spool, { parentDir: subscriptionsDir, directoryName: name });
-      swept++;
-    }
+    if (parseSubscriptionName(name)?.user !== spool.user || !isAbandoned(spool, name)) continue;
+    removeSubscription(spool, { parentDir: subscriptionsDir, directoryName: name });
+    swept++;
   }
   return swept;
 }
@@ -60,36 +73,66 @@ function isAbandoned(spool: Spool, directoryName: string): boolean {
   }
 }
 
-function removeIfOld(spool: Spool, name: string): void {
-  const { fileSystem, subscriptionsDir } = spool;
+/** Drafts, and receipts in the outbox, of processes that are gone: `.<pid>-<random>.draft` and `.<pid>-<message file>.receipt`. */
+function sweepDrafts(spool: Spool): number {
+  const { fileSystem, path, user, subscriptionsDir, queuesDir } = spool;
+  const own = fileSystem.readdir(subscriptionsDir).filter((name) => parseSubscriptionName(name)?.user === user);
+  const queues = fileSystem.readdir(queuesDir).filter((name) => !name.startsWith("."));
+  return sum([
+    sweepDraftsIn(spool, `${path}/outbox`, user, []),
+    sweepDraftsIn(spool, `${path}/run`, user, []),
+    ...own.map((name) => sweepDraftsIn(spool, subscriptionsDir, name, ["retry", "dead"])),
+    ...queues.map((name) => sweepDraftsIn(spool, queuesDir, name, ["retry", "dead"])),
+  ]);
+}
+
+/** In a directory and some of those in it, and locks that were never put in place. Pinned, because in a queue any member could put a link in the place of one. */
+function sweepDraftsIn(spool: Spool, parent: Directory | string, name: string, parts: readonly string[]): number {
+  let directory: Directory;
   try {
-    const stat = fileSystem.lstat(`${subscriptionsDir}/${name}`);
-    if (stat.uid !== spool.uid || Date.now() - stat.ctimeMs < SETTLE_MS) return;
-    removeTree(fileSystem, subscriptionsDir, name, spool.uid);
+    directory = Directory.open(spool.fileSystem, parent, name);
+  } catch {
+    // Removed meanwhile, a squatter's, or closed to this account.
+    return 0;
+  }
+  try {
+    const names = spool.fileSystem.readdir(directory.base);
+    const swept = names.filter((entry) => isAbandonedDraft(spool, directory, entry));
+    for (const entry of swept) ignoreMissing(() => spool.fileSystem.unlink(directory.at(entry)));
+    for (const entry of names) {
+      const isLock = entry.startsWith(".lock-") && isOldAndOurs(spool, directory.at(entry));
+      if (isLock) removeTree(spool.fileSystem, directory, entry, spool.uid);
+    }
+    return swept.length + sum(parts.map((part) => sweepDraftsIn(spool, directory, part, [])));
   } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw error;
+    if (errnoOf(error) === "EACCES") return 0;
+    throw error;
+  } finally {
+    directory.close();
   }
 }
 
-/** `.<pid>-<random>.draft` and `.<pid>-<message file>.receipt`. */
-function sweepOutbox(spool: Spool): number {
-  const { fileSystem, outboxDir } = spool;
-  let swept = 0;
-  for (const name of fileSystem.readdir(outboxDir)) {
-    const pid = /^\.(\d{1,10})-.*\.(?:draft|receipt)$/.exec(name)?.[1];
-    if (pid === undefined || isRunning(Number(pid))) continue;
-    const path = `${outboxDir}/${name}`;
-    try {
-      // A process in another pid namespace looks dead from here; its drafts live for milliseconds, its receipts perhaps longer.
-      if (Date.now() - fileSystem.lstat(path).ctimeMs < SETTLE_MS) continue;
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") continue;
-      throw error;
-    }
-    ignoreMissing(() => fileSystem.unlink(path));
-    swept++;
+function isAbandonedDraft(spool: Spool, directory: Directory, name: string): boolean {
+  const pid = /^\.(\d{1,10})-.*\.(?:draft|receipt)$/.exec(name)?.[1];
+  return pid !== undefined && !isRunning(Number(pid)) && isOldAndOurs(spool, directory.at(name));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+/**
+ * Nobody else's, and nothing that somebody may be at work on. A process in another pid namespace looks dead from here; its drafts
+ * live for milliseconds, its receipts perhaps longer.
+ */
+function isOldAndOurs({ fileSystem, uid }: Spool, path: Path): boolean {
+  try {
+    const stat = fileSystem.lstat(path);
+    return stat.uid === uid && Date.now() - stat.ctimeMs >= SETTLE_MS;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
   }
-  return swept;
 }
 
 function sweepPresences(spool: Spool): number {
@@ -98,10 +141,11 @@ function sweepPresences(spool: Spool): number {
   for (const name of fileSystem.readdir(runDir)) {
     const token = /^([a-z2-7]{16})\.json$/.exec(name)?.[1];
     if (token === undefined) continue;
-    const presence = readPresence(spool, `${runDir}/${name}`);
+    const presence = presenceIn(spool, `${runDir}/${name}`);
     if (presence !== undefined && isAlive(presence, () => heartbeatAgeMs(spool, presence))) continue;
-    ignoreMissing(() => fileSystem.unlink(`${runDir}/${name}`));
+    // The presence last: without it nobody would find the lock any more.
     ignoreMissing(() => fileSystem.rmdir(`${runDir}/${token}.lock`));
+    ignoreMissing(() => fileSystem.unlink(`${runDir}/${name}`));
     swept++;
   }
   return swept;

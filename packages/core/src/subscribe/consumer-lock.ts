@@ -9,26 +9,28 @@ import { writeOwnFile } from "../private-file.js";
 import type { Spool } from "../spool.js";
 
 const MAX_PRESENCE_BYTES = 4 * 1024;
-/** A lock without a presence is one whose process died while taking it, once it is as old as this, in milliseconds. */
-const TAKING_MS = 5_000;
-/** Longer than any process runs: who holds the lock is decided by its presence, never by a clock. */
-const NEVER_MS = 2_147_483_647;
-const BREAKING_MS = 5_000;
+/** How soon the loss of a lock is noticed, in milliseconds. */
+const LOOK_AT_LOCK_MS = 5_000;
+/** Of several that come at the same time, one takes the lock; the others find it held after so many tries at most. */
+const MAX_TRIES = 5;
 
 /**
- * Keeps a durable subscription to one consumer process at a time: `consumer.lock` is held, and `consumer.json` says by whom. A lock
- * whose process is dead is broken at once, under a second lock, so that of two that come at the same time one wins.
+ * Keeps a durable subscription to one consumer process at a time. `consumer.lock/<token>` is whose it is, from the lock's first
+ * moment to its last, and `consumer.json` tells everybody else. Whether the holder lives is decided by its presence, never by a
+ * clock; a dead one's name is taken out of the lock, and that very name only, so nobody can break the lock of the next one.
  */
 export class ConsumerLock {
   readonly #spool: Spool;
   readonly #dir: string;
   readonly #name: string;
+  readonly #lockPath: string;
   #release: Release | undefined;
 
   private constructor(spool: Spool, directoryName: string) {
     this.#spool = spool;
     this.#name = directoryName;
     this.#dir = `${spool.subscriptionsDir}/${directoryName}`;
+    this.#lockPath = `${this.#dir}/consumer.lock`;
   }
 
   /**
@@ -43,9 +45,8 @@ export class ConsumerLock {
   ): Promise<ConsumerLock> {
     const lock = new ConsumerLock(spool, directoryName);
     try {
-      if (!(await lock.#try(onLost))) {
-        await lock.#breakIfDead();
-        if (!(await lock.#try(onLost))) throw lock.#busy();
+      for (let tries = 1; !(await lock.#try(self, onLost)); tries++) {
+        if (lock.#isHeld() || tries === MAX_TRIES) throw lock.#busy();
       }
       lock.#sign(self);
       return lock;
@@ -56,19 +57,25 @@ export class ConsumerLock {
   }
 
   async release(): Promise<void> {
-    if (this.#release === undefined) return;
-    ignoreMissing(() => this.#spool.fileSystem.unlink(`${this.#dir}/consumer.json`));
-    await this.#release();
+    const release = this.#release;
+    if (release === undefined) return;
     this.#release = undefined;
+    try {
+      ignoreMissing(() => this.#spool.fileSystem.unlink(`${this.#dir}/consumer.json`));
+    } finally {
+      await release();
+    }
   }
 
-  async #try(onLost: (error: BusError) => void): Promise<boolean> {
-    const lockPath = `${this.#dir}/consumer.lock`;
-    this.#release = await takeLock(lockPath, {
-      staleMs: NEVER_MS,
+  async #try(self: Presence, onLost: (error: BusError) => void): Promise<boolean> {
+    this.#release = await takeLock(this.#spool, this.#lockPath, {
+      staleMs: Infinity,
+      updateMs: LOOK_AT_LOCK_MS,
+      holder: self.token,
       onLost: (cause) => {
         this.#release = undefined;
-        onLost(new BusError("ERR_LOCK_LOST", `${lockPath} was removed while it was held`, { path: lockPath, cause }));
+        const path = this.#lockPath;
+        onLost(new BusError("ERR_LOCK_LOST", `${path} was removed while it was held`, { path, cause }));
       },
     });
     return this.#release !== undefined;
@@ -83,29 +90,32 @@ export class ConsumerLock {
     }
   }
 
-  async #breakIfDead(): Promise<void> {
-    if (this.#isHeld()) return;
-    const release = await takeLock(`${this.#dir}/breaking.lock`, { staleMs: BREAKING_MS });
-    if (release === undefined) return;
+  /** Whether a living process holds the lock; a dead one's is free when this returns. */
+  #isHeld(): boolean {
+    const { fileSystem } = this.#spool;
+    for (const token of this.#holders()) {
+      const holder = this.#presenceOf(token);
+      if (holder !== undefined && isAlive(holder, () => heartbeatAgeMs(this.#spool, holder))) return true;
+      ignoreMissing(() => fileSystem.unlink(`${this.#lockPath}/${token}`));
+    }
+    return false;
+  }
+
+  #holders(): string[] {
     try {
-      // Looked at again under the lock: the one who was faster may hold it by now.
-      if (this.#isHeld()) return;
-      ignoreMissing(() => this.#spool.fileSystem.unlink(`${this.#dir}/consumer.json`));
-      ignoreMissing(() => this.#spool.fileSystem.rmdir(`${this.#dir}/consumer.lock`));
-    } finally {
-      await release();
+      return this.#spool.fileSystem.readdir(this.#lockPath);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return [];
+      throw error;
     }
   }
 
-  #isHeld(): boolean {
-    const holder = readConsumer(this.#spool, this.#dir);
-    if (holder !== undefined) return isAlive(holder, () => heartbeatAgeMs(this.#spool, holder));
-    try {
-      return Date.now() - this.#spool.fileSystem.lstat(`${this.#dir}/consumer.lock`).ctimeMs < TAKING_MS;
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return false;
-      throw error;
-    }
+  /** Every bus that locks shows its presence first; `consumer.json` says the same, should somebody have cleared `run/`. */
+  #presenceOf(token: string): Presence | undefined {
+    const shown = presenceIn(this.#spool, `${this.#spool.runDir}/${token}.json`);
+    if (shown !== undefined) return shown;
+    const signed = presenceIn(this.#spool, `${this.#dir}/consumer.json`);
+    return signed?.token === token ? signed : undefined;
   }
 
   #busy(): BusError {
@@ -124,9 +134,29 @@ export function readConsumer(spool: Pick<Spool, "fileSystem">, dir: string): Pre
   return readPresence(spool, `${dir}/consumer.json`);
 }
 
-export function readPresence({ fileSystem }: Pick<Spool, "fileSystem">, path: string): Presence | undefined {
+/** What a presence says, for whoever only wants to tell people; undefined also when it cannot be read. */
+export function readPresence(spool: Pick<Spool, "fileSystem">, path: string): Presence | undefined {
   try {
-    const value: unknown = JSON.parse(readSmallFile(fileSystem, path, MAX_PRESENCE_BYTES).bytes.toString("utf8"));
+    return presenceIn(spool, path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What a presence says; undefined when there is none.
+ * @throws UnfitFile or the system's error when it cannot be read now: nobody may be taken for dead because of that
+ */
+export function presenceIn({ fileSystem }: Pick<Spool, "fileSystem">, path: string): Presence | undefined {
+  let bytes: Buffer;
+  try {
+    ({ bytes } = readSmallFile(fileSystem, path, MAX_PRESENCE_BYTES));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const value: unknown = JSON.parse(bytes.toString("utf8"));
     return validatePresence(value) ? (value as Presence) : undefined;
   } catch {
     return undefined;

@@ -1,4 +1,5 @@
 import { atExit } from "../at-exit.js";
+import { UnfitFile } from "../bounded-read.js";
 import type { Refusal } from "../deliver/refusal.js";
 import { BusError, fromErrno } from "../errors.js";
 import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger } from "../options.js";
@@ -11,7 +12,7 @@ import { isSubscriptionName, parseAddress, parsePattern } from "../topics.js";
 import { watchDirectory } from "../watch/choose.js";
 import type { WatchMode } from "../watch/watcher.js";
 import { Consumer, type Backoff } from "./consumer.js";
-import { ConsumerLock, heartbeatAgeMs, readPresence } from "./consumer-lock.js";
+import { ConsumerLock, heartbeatAgeMs, presenceIn } from "./consumer-lock.js";
 import {
   adaptSubscription,
   createSubscription,
@@ -260,8 +261,12 @@ function openDirectories(
 /** A claim in a shared subscription or a queue names its consumer, which shows its presence in `run/`. */
 function isConsumerDead(spool: Spool, { user, consumer }: CurName): boolean {
   const token = consumer.split("-")[0] ?? "";
-  const presence = readPresence(spool, `${spool.path}/run/${user}/${token}.json`);
-  return (
-    presence === undefined || presence.token !== token || !isAlive(presence, () => heartbeatAgeMs(spool, presence))
-  );
+  try {
+    const presence = presenceIn(spool, `${spool.path}/run/${user}/${token}.json`);
+    return presence?.token !== token || !isAlive(presence, () => heartbeatAgeMs(spool, presence));
+  } catch (error) {
+    // It is there and not for us to read: to be on the safe side it lives.
+    if (error instanceof UnfitFile) return false;
+    throw error;
+  }
 }

@@ -67,7 +67,7 @@ export class PresenceKeeper {
   }
 
   async #beat(): Promise<void> {
-    this.#release = await takeLock(this.#path("lock"), {
+    this.#release = await takeLock(this.#spool, this.#path("lock"), {
       staleMs: HEARTBEAT_STALE_MS,
       updateMs: HEARTBEAT_MS,
       // After a suspended laptop or a removed file: start to beat again. Whoever sees the process needs no heartbeat anyway.
