@@ -128,7 +128,11 @@ function adapt(spool: Spool, place: SubscriptionPlace, wish: SubscriptionWish): 
     ...compose(spool, wish, known.createdAt),
     ...(formerPatterns.length > 0 ? { formerPatterns } : {}),
   };
-  if (sameWish(known, record)) return known;
+  if (sameWish(known, record)) {
+    // Whoever wrote it may have died before this, and publishers still go by the version before.
+    bump(spool, place.parentDir);
+    return known;
+  }
   if (wish.kind === "queue") refuseChange(spool, place, known, wish);
   write(spool, place, record);
   bump(spool, place.parentDir);
