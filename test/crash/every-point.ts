@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { describePoint, findPoints, killAt } from "./kill-point.js";
+import type { KillPoint } from "./child.js";
+import type { Scenario } from "./scenarios.js";
+
+export interface Thoroughness {
+  /**
+   * Also after each call, though the disk is then as it is before the next one, and also where the same was done before in another
+   * scenario. @default false
+   */
+  readonly all?: boolean;
+}
+
+/** Steps that are the same wherever they occur; only what puts a thing in its place is looked at each time. */
+const ROUTINE = /^(?!link|rename).*(?:draft|presence|heartbeat|lock|\.new-|\.gone-|\.touch-)/;
+/** What every scenario does to get going and to end. */
+const COMMON_PHASES: ReadonlySet<string> = new Set(["open", "subscribe", "close"]);
+
+/** A test for each scenario: plays it again and again, killed at one point after the other. */
+export function testEveryPoint(scenarios: readonly Scenario[], { all = false }: Thoroughness = {}): void {
+  const seen = new Set<string>();
+  for (const scenario of scenarios) {
+    const needsRoot = scenario.isGroup === true && process.geteuid?.() !== 0;
+    const skip = needsRoot && "needs root, to make a group's spool";
+    test(
+      `a process that is killed wherever it changes the disk loses nothing: ${scenario.name}`,
+      { skip },
+      async (context) => {
+        const points = await findPoints(scenario);
+        const chosen = all ? points : points.filter((point) => point === points.at(-1) || isWorthALook(point, seen));
+        assert.ok(chosen.length > 0, "nothing was done to the disk");
+        context.diagnostic(`${chosen.length} kills, ${points.length} points`);
+        const failures = await failuresAt(scenario, chosen);
+        assert.equal(failures.length, 0, `${failures.length} of ${chosen.length}:\n${failures.join("\n")}`);
+      },
+    );
+  }
+}
+
+/** Kills at each of the points. @returns what went wrong, with the names of the points */
+export async function failuresAt(scenario: Scenario, points: readonly KillPoint[]): Promise<string[]> {
+  const failures: string[] = [];
+  for (const point of points) {
+    try {
+      await killAt(scenario, point);
+    } catch (error) {
+      failures.push(`${describePoint(point)}\n  ${(error as Error).message.replaceAll("\n", "\n  ")}`);
+    }
+  }
+  return failures;
+}
+
+function isWorthALook(point: KillPoint, seen: Set<string>): boolean {
+  if (point.when === "after") return false;
+  const isCommon = COMMON_PHASES.has(point.phase);
+  if (!isCommon && !ROUTINE.test(point.name)) return true;
+  const description = ROUTINE.test(point.name) ? point.name : describePoint(point);
+  if (seen.has(description)) return false;
+  seen.add(description);
+  return true;
+}

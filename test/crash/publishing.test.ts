@@ -1,0 +1,4 @@
+import { testEveryPoint } from "./every-point.js";
+import { scenarios } from "./scenarios.js";
+
+testEveryPoint(scenarios.filter(({ about }) => about === "publishing"));
