@@ -2,12 +2,13 @@ import { Directory, ignoreMissing } from "./directory.js";
 import { errnoOf } from "./errors.js";
 import type { FileSystem } from "./file-system.js";
 
-/** Deeper than any subscription; what is deeper was planted. */
-const MAX_DEPTH = 4;
+/** The directories that a subscription consists of; there is nothing deeper. */
+const PART = /^(?:new|cur|retry|dead|tally|.*\.lock|\.lock-.*)$/;
 
 /**
- * Removes a directory of ours with everything in it that can be removed. Members may have put anything into its drop boxes, and may
- * swap names while we are at it, so each directory is pinned before it is read, and somebody else's is never entered.
+ * Removes a subscription of ours with everything in it that can be removed. Members may have put anything into its drop boxes, and
+ * may swap names while we are at it, so each directory is pinned before it is read. Only what we make is entered: not somebody
+ * else's directory, and no further one of ours either, which a neighbour may have moved here to have us empty it.
  * @returns whether all of it is gone
  */
 export function removeTree(
@@ -15,14 +16,14 @@ export function removeTree(
   parent: Directory | string,
   name: string,
   uid: number,
-  depth = 0,
+  isPart = false,
 ): boolean {
   const path = typeof parent === "string" ? `${parent}/${name}` : parent.at(name);
   try {
     const directory = Directory.open(fileSystem, parent, name);
     try {
-      if (directory.uid !== uid || depth > MAX_DEPTH) return removeEmpty(fileSystem, path);
-      for (const entry of fileSystem.readdir(directory.base)) removeEntry(fileSystem, directory, entry, uid, depth);
+      if (directory.uid !== uid) return removeEmpty(fileSystem, path);
+      for (const entry of fileSystem.readdir(directory.base)) removeEntry(fileSystem, directory, entry, uid, isPart);
     } finally {
       directory.close();
     }
@@ -34,13 +35,20 @@ export function removeTree(
   }
 }
 
-function removeEntry(fileSystem: FileSystem, directory: Directory, entry: string, uid: number, depth: number): void {
+function removeEntry(
+  fileSystem: FileSystem,
+  directory: Directory,
+  entry: string,
+  uid: number,
+  isInPart: boolean,
+): void {
   try {
     ignoreMissing(() => fileSystem.unlink(directory.at(entry)));
   } catch (error) {
     // What unlink(2) says of a directory: EISDIR on Linux, EPERM by POSIX and on macOS.
     if (errnoOf(error) !== "EISDIR" && errnoOf(error) !== "EPERM") throw error;
-    removeTree(fileSystem, directory, entry, uid, depth + 1);
+    if (!isInPart && PART.test(entry)) removeTree(fileSystem, directory, entry, uid, true);
+    else removeEmpty(fileSystem, directory.at(entry));
   }
 }
 
