@@ -14,6 +14,10 @@ import { noStatistics } from "./statistics.js";
 
 /** How long a consumer leaves a failing disk alone, in milliseconds. */
 const FAILURE_PAUSE_MS = 1_000;
+/** How often an inbox's tally is compared with what waits, in milliseconds … */
+const SWEEP_TALLY_MS = 1_000;
+/** … and at least this many times as long as it took. */
+const SWEEP_SHARE = 100;
 /** Names of our own moves that are remembered, to tell their events from arrivals. */
 const MAX_OWN_MOVES = 10_000;
 
@@ -57,6 +61,7 @@ export class Consumer {
   /** What is left to do of the file at hand. */
   #steps: Step[] = [];
   #turn: Promise<unknown> = Promise.resolve();
+  #sweepTallyAt = 0;
   #isStopped = false;
   #failure: BusError | undefined;
 
@@ -76,9 +81,7 @@ export class Consumer {
   /** Brings back what dead consumers left; to be called before the first `next()`. */
   async start(): Promise<void> {
     await recoverClaims(this.#spool, this.#directories, this.#options.isDead);
-    const { tallyDir } = this.#directories;
-    if (tallyDir === undefined) return;
-    sweepTally(this.#spool, tallyDir, this.#spool.fileSystem.readdir(this.#directories.new.base));
+    this.#sweepTally();
   }
 
   /** Something may have arrived. @param name the entry of `new/` that the event names */
@@ -97,6 +100,7 @@ export class Consumer {
       const recovered = await recoverClaims(this.#spool, this.#directories, this.#options.isDead);
       if (recovered > 0) this.wake();
     }
+    if (performance.now() >= this.#sweepTallyAt) this.#sweepTally();
     if (this.#pending.hasChanged()) this.wake();
   }
 
@@ -191,6 +195,15 @@ export class Consumer {
       }
     }
     return undefined;
+  }
+
+  /** A neighbour may count messages that it never sends, until the inbox looks full to everybody. */
+  #sweepTally(): void {
+    const { tallyDir, new: arrivals } = this.#directories;
+    const began = performance.now();
+    if (tallyDir !== undefined) sweepTally(this.#spool, tallyDir, this.#spool.fileSystem.readdir(arrivals.base));
+    const now = performance.now();
+    this.#sweepTallyAt = now + Math.max(SWEEP_TALLY_MS, SWEEP_SHARE * (now - began));
   }
 
   /** Claims the next file, or waits for one. */
