@@ -9,6 +9,10 @@ import type { SubscriptionDirectories } from "../subscription-directories.js";
 const LONG_LISTING = 2_000;
 /** While messages are at hand, looking for more urgent ones may take one part in so many of the time. */
 const LOOK_SHARE = 10;
+/** Up to so many waiting files, arrivals are entered one by one; beyond, a listing is cheaper. */
+const FEW = 64;
+
+type Places = Pick<SubscriptionDirectories, "new" | "retry" | "path">;
 
 /** A file that may be claimed. */
 export interface PendingFile {
@@ -26,34 +30,62 @@ export interface PendingFile {
  * What waits in a subscription, in delivery order.
  *
  * The directory is the truth and this a snapshot of it, read again when something may have changed. With a large backlog that is
- * costly, so then the snapshot is used for a while first, and a more urgent message waits that long.
+ * costly, so then the snapshot is used for a while first, and a more urgent message waits that long. While few messages wait, an
+ * event that is known to be the next change is entered into the snapshot instead: most messages never need a listing.
  */
 export class Pending {
-  readonly #spool: Spool;
-  readonly #directories: SubscriptionDirectories;
+  readonly #spool: Pick<Spool, "fileSystem">;
+  readonly #directories: Places;
   /** Last one first. */
   #files: PendingFile[] = [];
   #strays: string[] = [];
   #isStale = true;
+  #areRetriesStale = true;
+  #isReading = false;
+  #isGapPossible = false;
   #nextDueMs = Infinity;
   #readAgainAt = 0;
   #count = 0;
-  #readStamps = "";
-  #isProven = false;
+  /** Of the last look by `hasChanged()`; undefined when a later change may leave the same. */
+  #stamps: string | undefined;
 
-  constructor(spool: Spool, directories: SubscriptionDirectories) {
+  constructor(spool: Pick<Spool, "fileSystem">, directories: Places) {
     this.#spool = spool;
     this.#directories = directories;
   }
 
-  /** Something may have changed. */
+  /** Anything may have changed. */
   invalidate(): void {
     this.#isStale = true;
+    this.#areRetriesStale = true;
   }
 
-  /** Whether `new/` or `retry/` may hold something that has not been seen. */
+  /** Events may have been lost, so the next one need not be the next change. */
+  doubt(): void {
+    this.#isGapPossible = true;
+  }
+
+  /** An entry of `new/` has come or gone. Unless there are doubts, nothing else did since the last call. */
+  notice(name: string): void {
+    // Such as the `.wake-…` of somebody who put something into `retry/`.
+    if (!isMessageFile(name)) return this.invalidate();
+    if (this.#files.length >= FEW || this.#isReading || this.#isGapPossible) this.#isStale = true;
+    // The listing that makes it current will find this one too.
+    if (this.#isStale || this.#files.some((file) => file.name === name)) return;
+    this.#files.push({ name, from: "new", file: name, attempts: 0, isSuspect: false });
+    if (this.#files.length > 1) this.#files.sort(lastFirst);
+  }
+
+  /** Whether `new/` or `retry/` may hold something that has not been seen. Whoever is told so has to call `invalidate()`. */
   hasChanged(): boolean {
-    return this.#isStale || !this.#isProven || this.#stamps() !== this.#readStamps;
+    const began = beforeReading();
+    const { new: arrivals, retry } = this.#directories;
+    const changeTimes = [arrivals, retry].map(({ base }) => this.#spool.fileSystem.changeTimeNs(base));
+    const stamps = changeTimes.join(" ");
+    if (stamps === this.#stamps) return this.#isStale;
+    // The reading that follows comes after these stamps, so it sees everything that they stand for.
+    this.#stamps = changeTimes.every((changeTime) => isProof(changeTime, began)) ? stamps : undefined;
+    return true;
   }
 
   /** When the next retry is due, in ms since 1970; Infinity when none waits. */
@@ -63,76 +95,83 @@ export class Pending {
 
   /** Entries of `new/` that are not message files, since the last call. */
   takeStrays(): string[] {
-    return this.#strays.splice(0);
+    return this.#strays.length === 0 ? NONE : this.#strays.splice(0);
+  }
+
+  /** Makes sure that `take()` gives what is to be delivered next. @returns a promise only when that takes long */
+  look(): void | Promise<void> {
+    if (Date.now() >= this.#nextDueMs) this.invalidate();
+    if (this.#isStale && (this.#files.length === 0 || performance.now() >= this.#readAgainAt)) return this.#read();
   }
 
   /** The file that is to be delivered next; undefined when nothing is due. */
-  async next(): Promise<PendingFile | undefined> {
-    if (this.#mustRead()) await this.#read();
+  take(): PendingFile | undefined {
     return this.#files.pop();
   }
 
-  #mustRead(): boolean {
-    if (Date.now() >= this.#nextDueMs) this.#isStale = true;
-    return this.#isStale && (this.#files.length === 0 || performance.now() >= this.#readAgainAt);
-  }
-
-  async #read(): Promise<void> {
+  #read(): void | Promise<void> {
     const began = performance.now();
+    const readsRetries = this.#areRetriesStale;
     // Before the reading: what changes meanwhile makes it stale again.
-    this.#isStale = false;
+    this.#isStale = this.#areRetriesStale = this.#isGapPossible = false;
     try {
-      this.#isProven = this.#stampsAreOld();
-      this.#readStamps = this.#stamps();
-      const isLong = this.#count > LONG_LISTING;
-      const fresh = isLong ? await this.#list("new") : this.#listNow("new");
-      const retries = this.#listNow("retry");
-      this.#count = fresh.length;
-      this.#sort(fresh, retries);
+      const retries = readsRetries ? this.#readRetries() : this.#files.filter(({ from }) => from === "retry");
+      if (this.#count <= LONG_LISTING) return this.#replace(this.#list("new"), retries, began);
+      this.#isReading = true;
+      return this.#listLong("new").then(
+        (names) => this.#replace(names, retries, began),
+        (error: unknown) => this.#fail(error),
+      );
     } catch (error) {
-      this.#isStale = true;
-      throw fromErrno(error, "look for messages in", this.#directories.path);
+      this.#fail(error);
     }
-    const now = performance.now();
-    this.#readAgainAt = now + LOOK_SHARE * (now - began);
   }
 
-  #stamps(): string {
-    const { new: arrivals, retry } = this.#directories;
-    return `${this.#spool.fileSystem.changeTimeNs(arrivals.base)} ${this.#spool.fileSystem.changeTimeNs(retry.base)}`;
+  #fail(error: unknown): never {
+    this.#isReading = false;
+    this.invalidate();
+    throw fromErrno(error, "look for messages in", this.#directories.path);
   }
 
-  /** Whether a change from now on must show in the stamps. */
-  #stampsAreOld(): boolean {
-    const began = beforeReading();
-    const { new: arrivals, retry } = this.#directories;
-    return [arrivals, retry].every(({ base }) => isProof(this.#spool.fileSystem.changeTimeNs(base), began));
-  }
-
-  #listNow(which: "new" | "retry"): string[] {
+  #list(which: "new" | "retry"): string[] {
     return this.#spool.fileSystem.readdir(this.#directories[which].base);
   }
 
-  #list(which: "new" | "retry"): Promise<string[]> {
+  #listLong(which: "new" | "retry"): Promise<string[]> {
     return this.#spool.fileSystem.readdirAsync(this.#directories[which].base);
   }
 
-  #sort(fresh: readonly string[], retries: readonly string[]): void {
-    const files: PendingFile[] = [];
-    this.#strays = [];
-    for (const name of fresh) {
-      if (isMessageFile(name)) files.push({ name, from: "new", file: name, attempts: 0, isSuspect: false });
-      else if (!name.startsWith(".")) this.#strays.push(name);
-    }
+  #readRetries(): PendingFile[] {
     const now = Date.now();
+    const due: PendingFile[] = [];
     this.#nextDueMs = Infinity;
-    for (const name of retries) {
+    for (const name of this.#list("retry")) {
       const retry = parseRetryName(name);
       if (retry === undefined) continue;
       const { dueMs, attempts, file } = retry;
-      if (dueMs <= now) files.push({ name, from: "retry", file, attempts, isSuspect: dueMs === SUSPECT_DUE_MS });
+      if (dueMs <= now) due.push({ name, from: "retry", file, attempts, isSuspect: dueMs === SUSPECT_DUE_MS });
       else this.#nextDueMs = Math.min(this.#nextDueMs, dueMs);
     }
-    this.#files = files.sort((a, b) => (a.file < b.file ? 1 : a.file > b.file ? -1 : 0));
+    return due;
   }
+
+  #replace(names: readonly string[], retries: readonly PendingFile[], began: number): void {
+    this.#isReading = false;
+    this.#count = names.length;
+    this.#strays = [];
+    const files = [...retries];
+    for (const name of names) {
+      if (isMessageFile(name)) files.push({ name, from: "new", file: name, attempts: 0, isSuspect: false });
+      else if (!name.startsWith(".")) this.#strays.push(name);
+    }
+    this.#files = files.sort(lastFirst);
+    const now = performance.now();
+    this.#readAgainAt = now + LOOK_SHARE * (now - began);
+  }
+}
+
+const NONE: string[] = [];
+
+function lastFirst(a: PendingFile, b: PendingFile): number {
+  return a.file < b.file ? 1 : a.file > b.file ? -1 : 0;
 }

@@ -84,11 +84,18 @@ export class Consumer {
     this.#sweepTally();
   }
 
-  /** Something may have arrived. @param name the entry of `new/` that the event names */
-  wake(name?: string): void {
-    // Each claim moves a file out of new/, and is reported like an arrival.
-    if (name !== undefined && this.#ownMoves.delete(name)) return;
+  /** Anything may have changed. */
+  wake(): void {
     this.#pending.invalidate();
+    this.#alarm.ring();
+  }
+
+  /** An entry of `new/` has come or gone. @param isNext whether it is the next change there after the one reported before */
+  notice(name: string, isNext: boolean): void {
+    if (!isNext) this.#pending.doubt();
+    // Each claim moves a file out of new/, and is reported like an arrival.
+    if (this.#ownMoves.delete(name)) return;
+    this.#pending.notice(name);
     this.#alarm.ring();
   }
 
@@ -209,7 +216,8 @@ export class Consumer {
   /** Claims the next file, or waits for one. */
   async #nextFile(): Promise<void> {
     this.#spool.accounts.refresh();
-    const pending = await this.#pending.next();
+    await this.#pending.look();
+    const pending = this.#pending.take();
     for (const stray of this.#pending.takeStrays()) this.#taker.clearStray(stray);
     if (pending === undefined) return this.#alarm.wait(this.#pending.nextDueMs);
     if (pending.from === "new") this.#noteOwnMove(pending.name);

@@ -221,7 +221,7 @@ async function watchAndWrap<Data>(
   const watcher = await watchDirectory(directories.new.base, {
     mode: host.watch,
     path: directories.new.path,
-    onChange: (name) => consumer.wake(name),
+    onChange: (name, isNext) => (name === undefined ? consumer.wake() : consumer.notice(name, isNext === true)),
     onError: (error) => process.emitWarning(`${error.message}; looking every now and then instead`, "AgentbusWarning"),
   });
   undo.push(() => watcher.close());

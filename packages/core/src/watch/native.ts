@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { basename } from "node:path";
+import { EventQueue } from "./event-queue.js";
 import type { WatchOptions, Watcher } from "./watcher.js";
 
 /**
@@ -9,13 +10,17 @@ import type { WatchOptions, Watcher } from "./watcher.js";
  * (deps/uv/src/unix/linux.c, uv_fs_event_start). It follows `/proc/self/fd/<fd>` to the inode that the descriptor stands for,
  * and needs read permission on it.
  *
- * libuv drops the queue's overflow event silently, so a burst can be lost without a trace.
+ * libuv drops the queue's overflow event silently, so a burst can be lost without a trace (event-queue.ts).
  */
 export function watchWithNode(dir: string, { onChange, onError }: Pick<WatchOptions, "onChange" | "onError">): Watcher {
   const watcher = fs.watch(dir, { encoding: "latin1" });
   // What happens to the directory itself comes under its own name.
   const ownName = basename(dir);
-  watcher.on("change", (_type, name) => onChange(typeof name === "string" && name !== ownName ? name : undefined));
+  const queue = new EventQueue();
+  watcher.on("change", (_type, name) => {
+    const isNext = queue.isNext();
+    onChange(typeof name === "string" && name !== ownName ? name : undefined, isNext);
+  });
   // An "error" event without a listener would end the process.
   watcher.on("error", (error) => {
     onError?.(error);

@@ -12,8 +12,9 @@ export interface WatchOptions {
    *
    * @param name what changed, as a hint, where it is known; in latin1, one character for each byte, because others
    *   choose the names
+   * @param isNext whether this is known to be the first change since the one that the call before told of
    */
-  readonly onChange: (name?: string) => void;
+  readonly onChange: (name?: string, isNext?: boolean) => void;
   /** The watch has failed, and no further call is to be expected from it. */
   readonly onError?: (error: Error) => void;
   /** Time between two looks when polling, in milliseconds. @default 100 */

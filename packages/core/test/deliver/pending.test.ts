@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { Pending } from "#core/deliver/pending.js";
+import { Directory } from "#core/directory.js";
+import { nodeFileSystem } from "#core/file-system.js";
+import { NameSource } from "#core/message-name.js";
+import { AT_ONCE_DUE_MS, retryName } from "#core/settle/claim-names.js";
+
+const names = new NameSource();
+
+let dir: string;
+let pending: Pending;
+let places: { path: string; new: Directory; retry: Directory };
+let listings: number;
+beforeEach(() => {
+  dir = fs.mkdtempSync(join(tmpdir(), "agentbus-pending-"));
+  for (const name of ["new", "retry"]) fs.mkdirSync(join(dir, name));
+  const open = (name: string) => Directory.open(nodeFileSystem, dir, name);
+  places = { path: dir, new: open("new"), retry: open("retry") };
+  listings = 0;
+  const readdir = (path: fs.PathLike | Buffer) => {
+    listings++;
+    return nodeFileSystem.readdir(path as string);
+  };
+  pending = new Pending({ fileSystem: { ...nodeFileSystem, readdir } }, places);
+});
+afterEach(() => {
+  places.new.close();
+  places.retry.close();
+  fs.rmSync(dir, { recursive: true });
+});
+
+test("a message whose event tells of it is found without a listing", async () => {
+  await pending.look();
+  const before = listings;
+  const name = arrive();
+  pending.notice(name);
+  await pending.look();
+  assert.equal(pending.take()?.name, name);
+  assert.equal(listings, before);
+});
+
+test("a message whose event was lost comes before a later one whose event was not", async () => {
+  await pending.look();
+  const [first, second] = [arrive(), arrive()];
+  pending.doubt();
+  pending.notice(second);
+  assert.deepEqual(await takeAll(), [first, second]);
+});
+
+test("messages that their events tell of out of order are delivered in order", async () => {
+  await pending.look();
+  const [urgent, second, third] = [arrive(0), arrive(), arrive()];
+  for (const name of [third, urgent, second]) pending.notice(name);
+  assert.deepEqual(await takeAll(), [urgent, second, third]);
+});
+
+test("a message that was listed before its event came is delivered once", async () => {
+  const name = arrive();
+  await pending.look();
+  pending.notice(name);
+  assert.deepEqual(await takeAll(), [name]);
+});
+
+test("an event during a long listing makes another one follow", async () => {
+  for (let n = 0; n < 2_001; n++) arrive();
+  await pending.look();
+  pending.invalidate();
+  while (pending.take() !== undefined);
+  const listing = pending.look();
+  assert.ok(listing instanceof Promise);
+  const late = arrive();
+  pending.notice(late);
+  await listing;
+  assert.equal((await takeAll()).at(-1), late);
+});
+
+test("what is to be tried again keeps its place while messages arrive", async () => {
+  const file = names.messageFile(5, names.ulid());
+  const retry = retryName({ dueMs: AT_ONCE_DUE_MS, attempts: 1, file });
+  fs.writeFileSync(join(dir, "retry", retry), "");
+  const second = arrive();
+  await pending.look();
+  pending.doubt();
+  const third = arrive();
+  pending.notice(third);
+  assert.deepEqual(await takeAll(), [retry, second, third]);
+});
+
+test("whatever else happens in new/ makes it look at everything", async () => {
+  await pending.look();
+  const retry = retryName({ dueMs: AT_ONCE_DUE_MS, attempts: 1, file: names.messageFile(5, names.ulid()) });
+  fs.writeFileSync(join(dir, "retry", retry), "");
+  pending.notice(".wake-somebody");
+  assert.deepEqual(await takeAll(), [retry]);
+});
+
+test("a change that no event told of shows in the times of the directories", async () => {
+  pending.hasChanged();
+  await pending.look();
+  // A change within one tick of the filesystem's clock does not show, so the first looks do not count.
+  while (pending.hasChanged()) await new Promise((resolve) => setTimeout(resolve, 20));
+  arrive();
+  assert.equal(pending.hasChanged(), true);
+});
+
+/** Puts a file into `new/` as a publisher would. */
+function arrive(priority = 5): string {
+  const name = names.messageFile(priority, names.ulid());
+  fs.writeFileSync(join(dir, "new", name), "");
+  return name;
+}
+
+/** Takes one after the other out of its directory, as a consumer would. */
+async function takeAll(): Promise<string[]> {
+  const taken: string[] = [];
+  for (;;) {
+    await pending.look();
+    const file = pending.take();
+    if (file === undefined) return taken;
+    fs.unlinkSync(join(dir, file.from, file.name));
+    taken.push(file.name);
+  }
+}
