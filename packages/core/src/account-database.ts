@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { parseGroup, parseUser, type GroupEntry, type UserEntry } from "./account-files.js";
 import type { NamedId } from "./name-table.js";
 import { isUserName } from "./topics.js";
@@ -78,6 +77,8 @@ function execute(path: string, args: readonly string[]): Promise<{ error: { code
   const limits = { timeout: TIMEOUT_MS, killSignal: "SIGKILL", maxBuffer: MAX_ANSWER_BYTES } as const;
   // Its own environment: nothing of the agent's may change what a C library loads or prints.
   const options = { ...limits, encoding: "latin1", env: { LC_ALL: "C" }, cwd: "/" } as const;
+  // Loaded only here: most accounts are in the local files.
+  const { execFile } = process.getBuiltinModule("node:child_process");
   return new Promise((resolve) => execFile(path, args, options, (error, stdout) => resolve({ error, stdout })));
 }
 

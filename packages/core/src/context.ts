@@ -11,7 +11,7 @@ export interface Cause {
 }
 
 /** The variable that hands a cause to the programs that a handler starts. */
-export const CAUSE_VARIABLE = "AGENTBUS_CAUSE";
+const CAUSE_VARIABLE = "AGENTBUS_CAUSE";
 
 /**
  * The message being handled, carried through everything that its handler awaits, so that what it publishes names its cause

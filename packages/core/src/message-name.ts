@@ -1,4 +1,4 @@
-import { randomFillSync } from "node:crypto";
+import fs from "node:fs";
 import { monotonicFactory } from "ulid";
 
 /**
@@ -63,7 +63,7 @@ class RandomText {
 
   #byte(): number {
     if (this.#next === this.#pool.length) {
-      randomFillSync(this.#pool);
+      fillFromKernel(this.#pool);
       this.#next = 0;
     }
     return this.#pool[this.#next++] ?? 0;
@@ -79,4 +79,22 @@ class RandomText {
   fraction(): number {
     return this.#byte() / 256;
   }
+}
+
+/**
+ * Random bytes from the kernel's generator: random(4), the one that node:crypto asks too. Loading that module takes a process that
+ * publishes once about as long as the publish.
+ */
+function fillFromKernel(pool: Buffer): void {
+  try {
+    const fd = fs.openSync("/dev/urandom", fs.constants.O_RDONLY);
+    try {
+      if (fs.fstatSync(fd).isCharacterDevice() && fs.readSync(fd, pool) === pool.length) return;
+    } finally {
+      fs.closeSync(fd);
+    }
+  } catch {
+    // No such device in this sandbox, or no descriptor left: node:crypto needs neither.
+  }
+  process.getBuiltinModule("node:crypto").randomFillSync(pool);
 }

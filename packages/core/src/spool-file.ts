@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import fs, { type Stats } from "node:fs";
 import { join } from "node:path";
 import type { Accounts } from "./accounts.js";
@@ -158,7 +157,8 @@ export async function writeSpoolRecord(
   record: SpoolRecord,
   replaces: boolean,
 ): Promise<boolean> {
-  const draftPath = join(spoolDir, `.${SPOOL_FILE}.${randomBytes(8).toString("hex")}`);
+  const random = process.getBuiltinModule("node:crypto").randomBytes(8).toString("hex");
+  const draftPath = join(spoolDir, `.${SPOOL_FILE}.${random}`);
   const path = join(spoolDir, SPOOL_FILE);
   const fd = fileSystem.open(draftPath, O_CREAT | O_EXCL | O_WRONLY, READABLE_FILE_MODE);
   try {

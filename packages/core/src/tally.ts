@@ -1,5 +1,4 @@
 import fs from "node:fs";
-import { createHash } from "node:crypto";
 import { type Directory, ignoreMissing } from "./directory.js";
 import { errnoOf } from "./errors.js";
 import { isMessageFile } from "./message-name.js";
@@ -23,6 +22,7 @@ export function hasTally(
 
 /** The tally's entry for a message file. */
 export function tallyName(fileName: string): string {
+  const { createHash } = process.getBuiltinModule("node:crypto");
   return createHash("sha256").update(fileName).digest("hex").slice(0, 32);
 }
 

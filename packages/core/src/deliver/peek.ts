@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { errnoOf } from "../errors.js";
 import { isMessageFile } from "../message-name.js";
 import { parseCurName, parseRetryName } from "../settle/claim-names.js";
@@ -92,6 +91,7 @@ export class Peek {
       onRefused?.({ reason: load.reason, detail: load.detail, sender, file: printable(file), subscription });
       return;
     }
+    const { createHash } = process.getBuiltinModule("node:crypto");
     const keys = load.envelopes.map(({ raw }) => `${load.uid} ${createHash("sha256").update(raw).digest("base64")}`);
     this.#shown.set(file, keys);
     for (const { index, raw, value } of load.envelopes) {

@@ -1,5 +1,4 @@
 import fs from "node:fs";
-import { statfs } from "node:fs/promises";
 import { BusError, errnoOf, fromErrno } from "../errors.js";
 import { isTypeWithoutEvents } from "./filesystem-types.js";
 import { watchWithFsevents } from "./fsevents.js";
@@ -44,7 +43,7 @@ async function watchNatively(dir: string, options: WatchOptions): Promise<Watche
 /** Linux only: the numbers of macOS are handed out at boot and mean nothing. */
 async function isWithoutEvents(dir: string): Promise<boolean> {
   if (process.platform !== "linux") return false;
-  const { type } = await statfs(dir);
+  const { type } = await fs.promises.statfs(dir);
   return isTypeWithoutEvents(type);
 }
 

@@ -1,4 +1,4 @@
-import { realpath } from "node:fs/promises";
+import fs from "node:fs";
 import { basename, dirname } from "node:path";
 import type { WatchOptions, Watcher } from "./watcher.js";
 
@@ -26,7 +26,7 @@ export async function watchWithFsevents(
   const { MustScanSubDirs, UserDropped, KernelDropped, RootChanged } = fsevents.constants;
   const lookAtAll = MustScanSubDirs | UserDropped | KernelDropped | RootChanged;
   // Events carry real paths: /var/spool is /private/var/spool.
-  const realDir = await realpath(dir);
+  const realDir = await fs.promises.realpath(dir);
   let isClosed = false;
   const stop = fsevents.watch(realDir, (path, flags) => {
     if (isClosed) return;

@@ -1,5 +1,4 @@
 import fs from "node:fs";
-import { stat } from "node:fs/promises";
 import type { WatchOptions, Watcher } from "./watcher.js";
 
 const DEFAULT_POLL_MS = 100;
@@ -14,7 +13,8 @@ export async function watchByPolling(
   dir: string,
   { onChange, pollMs = DEFAULT_POLL_MS }: Pick<WatchOptions, "onChange" | "pollMs">,
 ): Promise<Watcher> {
-  if (!(await stat(dir)).isDirectory()) throw Object.assign(new Error(`not a directory: ${dir}`), { code: "ENOTDIR" });
+  if (!(await fs.promises.stat(dir)).isDirectory())
+    throw Object.assign(new Error(`not a directory: ${dir}`), { code: "ENOTDIR" });
   let spareLook: NodeJS.Timeout | undefined;
   /**
    * A change in the same tick of the filesystem's clock as the last one leaves no trace in the times, nor does one before the
