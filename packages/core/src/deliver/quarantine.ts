@@ -1,3 +1,4 @@
+import type { Directory } from "../directory.js";
 import { errnoOf } from "../errors.js";
 import type { FileSystem, Path } from "../file-system.js";
 import type { DeadLetters } from "../settle/dead-letters.js";
@@ -44,18 +45,19 @@ export function buryUnfit(
   return { reason, detail, sender, file: printable(name), subscription: directories.label };
 }
 
-/** Clears an entry of `new/` that is no message file away. */
+/** Clears an entry away that is no message file. @param where `new/`; or `retry/`, where only a member of a queue can have put it */
 export function clearStray(
   spool: Spool,
   directories: SubscriptionDirectories,
   letters: DeadLetters,
+  where: Directory,
   name: string,
   report: (refusal: Refusal) => void,
 ): void {
   const { fileSystem, names } = spool;
-  const path = directories.new.at(name);
+  const path = where.at(name);
   const letter = `stray-${names.random(16)}`;
-  const aside = directories.new.atOwn(`.${letter}`);
+  const aside = where.atOwn(`.${letter}`);
   try {
     const stat = fileSystem.lstat(path);
     const facts = { uid: stat.uid, bytes: stat.size, isRegular: stat.isFile() };

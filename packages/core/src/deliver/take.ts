@@ -1,3 +1,4 @@
+import type { Directory } from "../directory.js";
 import { fromErrno, errnoOf } from "../errors.js";
 import type { Envelope } from "../envelope.js";
 import { validatePrivateRecord } from "../generated/validators.js";
@@ -74,7 +75,7 @@ export class Taker {
     if (claim === undefined) return [];
     try {
       const load = await loadFile(this.#spool, claim.path, isOwnFile(claim.file));
-      const unfit = isUnfit(load) ? load : isOwnFile(claim.file) ? undefined : pushedAhead(pending.file, load);
+      const unfit = isUnfit(load) ? load : this.#unfitHere(claim, load, pending);
       if (unfit === undefined) {
         const steps = await this.#judgeAll(claim, load as LoadedFile, pending);
         if (steps.some(({ verdict }) => verdict.kind === "unknown-sender")) claim.release();
@@ -120,7 +121,7 @@ export class Taker {
 
   /** Deals with an entry of `new/` that is not a message file. */
   clearStray(name: string): void {
-    clearStray(this.#spool, this.#directories, this.#letters, name, (refusal) => this.#reports.refused(refusal));
+    this.#clearStray(this.#directories.new, name);
   }
 
   /**
@@ -143,16 +144,26 @@ export class Taker {
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return undefined;
       // Somebody else's directory cannot be moved to another parent (rename(2): it would need a new "..").
-      if (pending.from === "new" && ["EACCES", "EPERM", "EISDIR", "ENOTEMPTY"].includes(errnoOf(error) ?? "")) {
-        this.clearStray(pending.name);
-        return undefined;
-      }
-      throw fromErrno(error, "claim a message in", this.#directories.path);
+      if (!["EACCES", "EPERM", "EISDIR", "ENOTEMPTY"].includes(errnoOf(error) ?? ""))
+        throw fromErrno(error, "claim a message in", this.#directories.path);
+      this.#clearStray(this.#directories[pending.from], pending.name);
+      return undefined;
     }
     if (pending.from === "new" && this.#directories.tallyDir !== undefined) {
       removeFromTally(this.#spool, this.#directories.tallyDir, pending.file);
     }
     return new Claim(this.#spool, this.#directories, this.#letters, name, pending.file);
+  }
+
+  /** What is wrong with the file as a whole, whatever each of its envelopes says. */
+  #unfitHere(claim: Claim, load: LoadedFile, pending: PendingFile): UnfitLoad | undefined {
+    if (isOwnFile(claim.file)) return undefined;
+    // Its members settle files and not parts of them; and notes on the parts could be anybody's, where anybody may put files.
+    if (this.#directories.record.kind === "queue" && load.envelopes.length > 1) {
+      const facts = { uid: load.uid, bytes: undefined, isRegular: true };
+      return { ...facts, reason: "invalid-envelope", detail: "a file in a queue holds one envelope" };
+    }
+    return pushedAhead(pending.file, load);
   }
 
   async #judgeAll(claim: Claim, load: LoadedFile, pending: PendingFile): Promise<Step[]> {
@@ -161,21 +172,10 @@ export class Taker {
     for (const loaded of load.envelopes) {
       const judged = isOwnFile(claim.file)
         ? await this.#judgeOwn(loaded, load.uid)
-        : { raw: loaded.raw, verdict: await this.#judgeOne(loaded, load) };
+        : { raw: loaded.raw, verdict: await this.#judge.judge(loaded.raw, loaded.value, load.uid, load.writtenMs) };
       steps.push({ claim, pending, index: loaded.index, ...judged });
     }
     return steps;
-  }
-
-  async #judgeOne({ raw, value, index }: LoadedEnvelope, { uid, writtenMs }: LoadedFile): Promise<Verdict> {
-    const verdict = await this.#judge.judge(raw, value, uid, writtenMs);
-    if (this.#directories.record.kind !== "queue" || index === 0 || verdict.kind !== "deliver") return verdict;
-    return {
-      kind: "refuse",
-      reason: "invalid-envelope",
-      detail: "a file in a queue holds one envelope",
-      sender: verdict.sender,
-    };
   }
 
   /** A private record, which names the sender. Its consumer may have died before it was judged, so it is judged like any other. */
@@ -188,6 +188,10 @@ export class Taker {
     const { sender, envelope } = value as { sender: Sender; envelope: Envelope };
     const line = `${JSON.stringify(envelope)}\n`;
     return { raw: line, verdict: await this.#judge.judgeFrom(sender, line, envelope) };
+  }
+
+  #clearStray(where: Directory, name: string): void {
+    clearStray(this.#spool, this.#directories, this.#letters, where, name, (refusal) => this.#reports.refused(refusal));
   }
 
   #drop(claim: Claim, index: number, report: () => void): undefined {

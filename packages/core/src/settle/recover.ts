@@ -20,6 +20,11 @@ import {
 import { parseProgress, PROGRESS_SUFFIX } from "./claim.js";
 import { DeadLetters, type DeadLetterRecord } from "./dead-letters.js";
 
+export interface Recovery {
+  readonly recovered: number;
+  readonly left: number;
+}
+
 const MAX_PROGRESS_BYTES = 128 * 1024;
 
 /**
@@ -27,33 +32,41 @@ const MAX_PROGRESS_BYTES = 128 * 1024;
  *
  * Every step can be repeated: a crash in the middle leaves the claim for the next recovery. Where several consumers recover at
  * once, the one whose rename comes second finds nothing, which is fine.
+ * A claim that cannot be brought back stays, and stands in nobody's way: its sender holds a lease on the file (fcntl(2), F_SETLEASE),
+ * or a member of a queue put it there.
  * @param isDead whether the consumer that a claim names is gone
- * @returns how many claims came back
+ * @returns how many claims came back, and how many could not
  */
 export async function recoverClaims(
   spool: Spool,
   directories: SubscriptionDirectories,
   isDead: (claim: CurName) => boolean,
-): Promise<number> {
+): Promise<Recovery> {
   const { cur, retry } = directories;
   const names = spool.fileSystem.readdir(cur.base);
   const progress = new Set(names.filter((name) => name.endsWith(PROGRESS_SUFFIX)));
   let recovered = 0;
+  let left = 0;
   for (const name of names) {
     const claim = parseCurName(name);
     if (claim === undefined || !isDead(claim)) continue;
     try {
-      if (progress.has(name + PROGRESS_SUFFIX)) await splitClaim(spool, directories, name, claim);
+      // A file in a queue holds one envelope, so notes on several are none of ours.
+      if (progress.has(name + PROGRESS_SUFFIX) && directories.record.kind !== "queue")
+        await splitClaim(spool, directories, name, claim);
       const target = retryName({ dueMs: SUSPECT_DUE_MS, attempts: claim.attempt, file: claim.file });
       ignoreMissing(() => spool.fileSystem.rename(cur.atOwn(name), retry.atOwn(target)));
       recovered++;
     } catch (error) {
-      throw fromErrno(error, "bring back an unfinished message in", cur.path);
+      if (!STAYS.has(errnoOf(error) ?? "")) throw fromErrno(error, "bring back an unfinished message in", cur.path);
+      left++;
     }
   }
   removeOrphans(spool, directories, names);
-  return recovered;
+  return { recovered, left };
 }
+
+const STAYS = new Set(["EAGAIN", "EACCES", "EPERM", "EISDIR", "ENOTEMPTY"]);
 
 /** Gives every unsettled envelope of a file of several a record of its own, and removes the file. */
 async function splitClaim(
@@ -115,7 +128,12 @@ function readProgress(spool: Spool, path: string): string {
 function removeOrphans(spool: Spool, { cur }: SubscriptionDirectories, names: readonly string[]): void {
   const claims = new Set(names);
   for (const name of names) {
-    if (!name.endsWith(PROGRESS_SUFFIX) || claims.has(name.slice(0, -PROGRESS_SUFFIX.length))) continue;
-    ignoreMissing(() => spool.fileSystem.unlink(cur.atOwn(name)));
+    const claim = name.slice(0, -PROGRESS_SUFFIX.length);
+    if (!name.endsWith(PROGRESS_SUFFIX) || claims.has(claim) || parseCurName(claim) === undefined) continue;
+    try {
+      ignoreMissing(() => spool.fileSystem.unlink(cur.atOwn(name)));
+    } catch (error) {
+      if (!STAYS.has(errnoOf(error) ?? "")) throw error;
+    }
   }
 }

@@ -61,6 +61,7 @@ export class Consumer {
   /** What is left to do of the file at hand. */
   #steps: Step[] = [];
   #turn: Promise<unknown> = Promise.resolve();
+  #hasLeftClaims = false;
   #sweepTallyAt = 0;
   #isStopped = false;
   #failure: BusError | undefined;
@@ -80,7 +81,7 @@ export class Consumer {
 
   /** Brings back what dead consumers left; to be called before the first `next()`. */
   async start(): Promise<void> {
-    await recoverClaims(this.#spool, this.#directories, this.#options.isDead);
+    await this.#recover();
     this.#sweepTally();
   }
 
@@ -103,10 +104,7 @@ export class Consumer {
   async tick(): Promise<void> {
     if (this.#isStopped) return;
     if (!this.#directories.isInPlace()) return this.fail(this.#removed());
-    if (this.#options.isShared) {
-      const recovered = await recoverClaims(this.#spool, this.#directories, this.#options.isDead);
-      if (recovered > 0) this.wake();
-    }
+    if (this.#options.isShared || this.#hasLeftClaims) await this.#recover();
     if (performance.now() >= this.#sweepTallyAt) this.#sweepTally();
     if (this.#pending.hasChanged()) this.wake();
   }
@@ -202,6 +200,12 @@ export class Consumer {
       }
     }
     return undefined;
+  }
+
+  async #recover(): Promise<void> {
+    const { recovered, left } = await recoverClaims(this.#spool, this.#directories, this.#options.isDead);
+    this.#hasLeftClaims = left > 0;
+    if (recovered > 0) this.wake();
   }
 
   /** A neighbour may count messages that it never sends, until the inbox looks full to everybody. */

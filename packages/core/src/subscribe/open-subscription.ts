@@ -181,13 +181,14 @@ export async function openSubscription<Data>(
     const record = isShortLived ? compose(wish, spool) : adaptSubscription(spool, wish);
     const directories = openDirectories(spool, place, record);
     undo.push(() => directories.close());
+    const self = host.nextConsumer();
     consumer = new Consumer(spool, directories, {
-      consumer: host.nextConsumer(),
+      consumer: self,
       maxAttempts: options.maxAttempts ?? record.maxAttempts ?? SUBSCRIBE_DEFAULTS.maxAttempts,
       backoff: { ...SUBSCRIBE_DEFAULTS.backoff, ...options.backoff },
       seenPath: isShortLived || wish.kind === "queue" ? undefined : `${directories.path}/seen`,
       isShared: !isExclusive && !isShortLived,
-      isDead: isExclusive ? () => true : (claim) => isConsumerDead(spool, claim),
+      isDead: isExclusive ? (claim) => claim.consumer !== self : (claim) => isConsumerDead(spool, claim),
       onRefused: options.onRefused,
     });
     const subscription = await watchAndWrap<Data>(host, record, directories, consumer, options, undo);
