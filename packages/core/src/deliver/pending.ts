@@ -93,15 +93,20 @@ export class Pending {
     return this.#nextDueMs;
   }
 
-  /** Entries of `new/` that are not message files, since the last call. */
-  takeStrays(): string[] {
-    return this.#strays.length === 0 ? NONE : this.#strays.splice(0);
+  /** Entries of `new/` that are not message files: some of them, and none twice. */
+  takeStrays(max: number): string[] {
+    return this.#strays.length === 0 ? NONE : this.#strays.splice(0, max);
+  }
+
+  get hasStrays(): boolean {
+    return this.#strays.length > 0;
   }
 
   /** Makes sure that `take()` gives what is to be delivered next. @returns a promise only when that takes long */
   look(): void | Promise<void> {
     if (Date.now() >= this.#nextDueMs) this.invalidate();
-    if (this.#isStale && (this.#files.length === 0 || performance.now() >= this.#readAgainAt)) return this.#read();
+    const isIdle = this.#files.length === 0 && this.#strays.length === 0;
+    if (this.#isStale && (isIdle || performance.now() >= this.#readAgainAt)) return this.#read();
   }
 
   /** The file that is to be delivered next; undefined when nothing is due. */

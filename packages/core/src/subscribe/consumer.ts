@@ -14,6 +14,10 @@ import { noStatistics } from "./statistics.js";
 
 /** How long a consumer leaves a failing disk alone, in milliseconds. */
 const FAILURE_PAUSE_MS = 1_000;
+/** After so much work the event loop gets its turn, in milliseconds. */
+const BREATHE_EVERY_MS = 10;
+/** What is no message is cleared away in between, a few at a time. */
+const STRAYS_AT_ONCE = 20;
 /** How often an inbox's tally is compared with what waits, in milliseconds … */
 const SWEEP_TALLY_MS = 1_000;
 /** … and at least this many times as long as it took. */
@@ -63,6 +67,7 @@ export class Consumer {
   #turn: Promise<unknown> = Promise.resolve();
   #hasLeftClaims = false;
   #sweepTallyAt = 0;
+  #breatheAt = 0;
   #isStopped = false;
   #failure: BusError | undefined;
 
@@ -176,6 +181,7 @@ export class Consumer {
   async #next(): Promise<Taken | undefined> {
     while (!this.#isStopped) {
       try {
+        if (performance.now() >= this.#breatheAt) await this.#breathe();
         const taken = this.#nextOfFile();
         if (taken !== undefined) return taken;
         await this.#nextFile();
@@ -185,6 +191,12 @@ export class Consumer {
     }
     if (this.#failure !== undefined) throw this.#failure;
     return undefined;
+  }
+
+  /** Whatever waits, and however fast it is handled: the process has other things to do as well. */
+  async #breathe(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#breatheAt = performance.now() + BREATHE_EVERY_MS;
   }
 
   /** Does the steps of the file at hand up to the next message. */
@@ -222,10 +234,15 @@ export class Consumer {
     this.#spool.accounts.refresh();
     await this.#pending.look();
     const pending = this.#pending.take();
-    for (const stray of this.#pending.takeStrays()) this.#taker.clearStray(stray);
-    if (pending === undefined) return this.#alarm.wait(this.#pending.nextDueMs);
+    for (const stray of this.#pending.takeStrays(STRAYS_AT_ONCE)) this.#taker.clearStray(stray);
+    if (pending === undefined) return this.#pending.hasStrays ? undefined : this.#wait();
     if (pending.from === "new") this.#noteOwnMove(pending.name);
     this.#steps = await this.#taker.take(pending);
+  }
+
+  async #wait(): Promise<void> {
+    await this.#alarm.wait(this.#pending.nextDueMs);
+    this.#breatheAt = performance.now() + BREATHE_EVERY_MS;
   }
 
   #noteOwnMove(name: string): void {
