@@ -78,7 +78,9 @@ function isThere(spool: Spool, { parentDir, directoryName }: SubscriptionPlace, 
   const path = `${parentDir}/${directoryName}`;
   if (wish.kind !== "queue") return spool.isOwnDirectory(path);
   try {
-    return spool.fileSystem.lstat(path).isDirectory();
+    const stat = spool.fileSystem.lstat(path);
+    if (stat.isDirectory()) return true;
+    throw spool.squatted(path, stat.uid);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return false;
     throw error;
@@ -139,12 +141,20 @@ function adapt(spool: Spool, place: SubscriptionPlace, wish: SubscriptionWish): 
   return record;
 }
 
-/** A directory without a readable record, by hand or by accident: made complete. */
+/**
+ * A directory without a readable record, by hand or by accident: made complete.
+ * @throws BusError ERR_SQUATTED for somebody else's in the place of a queue
+ */
 function restore(spool: Spool, place: SubscriptionPlace, wish: SubscriptionWish): SubscriptionRecord {
-  const record = compose(spool, wish, new Date().toISOString());
+  const dir = `${place.parentDir}/${place.directoryName}`;
+  const stat = spool.fileSystem.lstat(dir);
+  if (stat.uid !== spool.uid) throw spool.squatted(dir, stat.uid);
+  // What waits in it may be as old as it is.
+  const bornMs = Math.min(stat.birthtimeMs || Date.now(), Date.now());
+  const record = compose(spool, wish, new Date(bornMs).toISOString());
   for (const [name, mode] of directoriesOf(spool, wish.kind)) {
     try {
-      makeDirectory(spool.fileSystem, `${place.parentDir}/${place.directoryName}${name}`, mode);
+      makeDirectory(spool.fileSystem, `${dir}${name}`, mode);
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error;
     }

@@ -40,7 +40,9 @@ export class PresenceKeeper {
     this.#isClosed = true;
     await this.#presence?.catch(() => undefined);
     await this.#release?.();
-    this.#cancelAtExit?.();
+    // Where nothing could be shown, the directory may be a squatter's.
+    if (this.#cancelAtExit === undefined) return;
+    this.#cancelAtExit();
     this.#hide();
   }
 
