@@ -1,0 +1,112 @@
+/** A process with a bus that does what its parent says. */
+import { createBus, type Bus } from "#core/bus.js";
+import type { PublishOptions } from "#core/publish/publisher.js";
+import { isBusError } from "#core/errors.js";
+import type { Message } from "#core/subscribe/message.js";
+import type { SubscribeOptions } from "#core/subscribe/open-subscription.js";
+
+/** What a handler does with a message. */
+export type PuppetDeed =
+  | "ack"
+  /** Never comes to an end. */
+  | "hang"
+  /** Comes to an end once told. */
+  | "wait"
+  /** Acknowledges what is not `{ poison: true }`, which kills the process; the rest only after all is there that will be. */
+  | "die of poison";
+
+/** One handling of a message. */
+export interface Handling {
+  readonly id: string;
+  readonly data: unknown;
+  readonly attempt: number;
+}
+
+const spoolPath = process.argv[2] ?? "";
+const handlings: Handling[] = [];
+const realNow = Date.now;
+let bus: Bus | undefined;
+let proceed: () => void = () => undefined;
+const told = new Promise<void>((resolve) => (proceed = resolve));
+
+const puppet = {
+  async open(options: { rescanMs?: number; watch?: "auto" | "native" | "polling" } = {}): Promise<void> {
+    bus = await createBus({ spool: spoolPath, rescanMs: 50, ...options }, { env: {} });
+  },
+  async subscribe(pattern: string, options: SubscribeOptions, deed: PuppetDeed): Promise<string> {
+    const subscription = await opened().subscribe(pattern, { onError: () => undefined, ...options }, (message) =>
+      handle(message, deed),
+    );
+    return subscription.name;
+  },
+  handlings: () => Promise.resolve(handlings),
+  async publish(destination: string, data: unknown, options?: PublishOptions): Promise<readonly string[]> {
+    const { subscriptions } = await opened().publish(destination, data, options);
+    return subscriptions;
+  },
+  /** In ticks of `together`, whose messages may share a file. */
+  async publishMany(destination: string, count: number, together: number): Promise<void> {
+    for (let n = 0; n < count;) {
+      const tick = Array.from({ length: Math.min(together, count - n) }, () => opened().publish(destination, n++));
+      await Promise.all(tick);
+    }
+  },
+  /** Keeps the event loop busy. Answers before, because it cannot while it does. */
+  async block(ms: number): Promise<void> {
+    setImmediate(() => {
+      const end = performance.now() + ms;
+      while (performance.now() < end);
+    });
+  },
+  /** The wall clock is so much ahead of the real one, or behind it, from now on. */
+  async shiftClock(ms: number): Promise<void> {
+    Date.now = () => realNow() + ms;
+  },
+  async proceed(): Promise<void> {
+    proceed();
+  },
+  async close(): Promise<void> {
+    await opened().close();
+  },
+};
+
+export type PuppetMethods = typeof puppet;
+
+function opened(): Bus {
+  if (bus === undefined) throw new Error("open the bus first");
+  return bus;
+}
+
+async function handle({ id, data, attempt }: Message, deed: PuppetDeed): Promise<void> {
+  handlings.push({ id, data, attempt });
+  process.send?.({ handled: { id, data, attempt } satisfies Handling });
+  if (deed === "hang") await new Promise(() => undefined);
+  if (deed === "wait") await told;
+  if (deed !== "die of poison") return;
+  // The report above has to be out; and the innocent shall be in work beside it when it dies.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  if ((data as { poison?: boolean }).poison === true) process.kill(process.pid, "SIGKILL");
+}
+
+process.on("message", ({ call, method, args }: { call: number; method: keyof PuppetMethods; args: never[] }) => {
+  const action = puppet[method] as (...args: never[]) => Promise<unknown>;
+  action(...args).then(
+    (result) => process.send?.({ call, result }),
+    (error: unknown) => process.send?.({ call, error: isBusError(error) ? plain(error) : { message: String(error) } }),
+  );
+});
+
+function plain({
+  code,
+  message,
+  fix,
+  details,
+}: {
+  code: string;
+  message: string;
+  fix?: string | undefined;
+  details?: unknown;
+}) {
+  return { code, message, fix, details };
+}
+process.send?.("ready");

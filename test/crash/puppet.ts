@@ -1,0 +1,88 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { Handling, PuppetMethods } from "./puppet-process.js";
+
+const PROCESS = fileURLToPath(new URL("puppet-process.js", import.meta.url));
+
+/** What a puppet was refused: a `BusError`, as far as it can be told to another process. */
+export interface PuppetError extends Error {
+  readonly code?: string;
+  readonly fix?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** A process with a bus that does what the test says, dies when the test says, and is gone after the test. */
+export class Puppet {
+  /** What its handlers were given, as they told when they began; also after its death. */
+  readonly handled: Handling[] = [];
+  readonly #process: ChildProcess;
+  readonly #exit: Promise<unknown>;
+  readonly #calls = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
+  #nextCall = 0;
+
+  private constructor(process: ChildProcess) {
+    this.#process = process;
+    this.#exit = once(process, "exit").finally(() => this.#forgetCalls());
+    process.on("message", (message) => this.#hear(message as Report));
+  }
+
+  static async start(context: TestContext, spoolPath: string): Promise<Puppet> {
+    const process = fork(PROCESS, [spoolPath], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      serialization: "advanced",
+    });
+    const puppet = new Puppet(process);
+    context.after(() => puppet.kill());
+    await once(process, "message");
+    return puppet;
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  call<Method extends keyof PuppetMethods>(
+    method: Method,
+    ...args: Parameters<PuppetMethods[Method]>
+  ): ReturnType<PuppetMethods[Method]> {
+    const call = this.#nextCall++;
+    const answer = new Promise((resolve, reject) => this.#calls.set(call, { resolve, reject }));
+    this.#process.send({ call, method, args });
+    return answer as ReturnType<PuppetMethods[Method]>;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Resolves when it is dead, by its own hand or somebody else's. */
+  async exited(): Promise<void> {
+    await this.#exit;
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#exit;
+  }
+
+  #hear(report: Report): void {
+    if (report === "ready") return;
+    if ("handled" in report) return void this.handled.push(report.handled);
+    const waiting = this.#calls.get(report.call);
+    this.#calls.delete(report.call);
+    if (report.error === undefined) waiting?.resolve(report.result);
+    else waiting?.reject(Object.assign(new Error(report.error.message), report.error));
+  }
+
+  #forgetCalls(): void {
+    for (const { reject } of this.#calls.values()) reject(new Error("the process ended"));
+    this.#calls.clear();
+  }
+}
+
+type Report =
+  | "ready"
+  | { readonly handled: Handling }
+  | { readonly call: number; readonly result?: unknown; readonly error?: { readonly message: string } };
