@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
 import type { Accounts } from "./accounts.js";
-import { weakAncestors } from "./ancestors.js";
+import { weakAncestors, type WeakAncestor } from "./ancestors.js";
 import { BusError, errnoOf, fromErrno } from "./errors.js";
 import type { FileSystem } from "./file-system.js";
 import { addMemberCommand } from "./membership.js";
@@ -46,7 +46,7 @@ export async function planSpool(
   const { path, group: named } = choose(choice, env);
   const uid = process.geteuid?.() ?? 0;
   if (named !== undefined && uid !== 0) throw needsRoot(path, named, env);
-  if (uid === 0) requireSafeAncestors(path, services);
+  if (uid === 0) await requireSafeAncestors(path, services);
   const before = await recordAt(path, uid, services);
   const group = named ?? before?.group;
   const kind: SpoolKind = group === undefined ? "personal" : "group";
@@ -68,8 +68,8 @@ function choose({ spool, group }: SpoolChoice, env: NodeJS.ProcessEnv): { path: 
 }
 
 /** Root must not work where somebody else could turn a name elsewhere under its hands. */
-function requireSafeAncestors(path: string, services: SpoolServices): void {
-  const weak = weakAncestors(services.fileSystem, path).find(({ who }) => who !== "group");
+async function requireSafeAncestors(path: string, services: SpoolServices): Promise<void> {
+  const weak = await firstUnsafe(path, services);
   if (weak === undefined) return;
   const quoted = shellQuote(weak.path);
   const owner = ownerNameOf(weak.uid, services);
@@ -79,7 +79,7 @@ function requireSafeAncestors(path: string, services: SpoolServices): void {
           `belongs to ${owner}`,
           `choose a path that only root can change (--spool), or run this as ${owner} instead of root`,
         ]
-      : [`has mode ${octal(weak.mode)}`, `chmod o-w ${quoted}`];
+      : [`has mode ${octal(weak.mode)}`, `chmod ${weak.who === "anybody" ? "o-w" : "g-w"} ${quoted}`];
   throw new BusError(
     "ERR_SPOOL_UNTRUSTED",
     `cannot make the spool ${path} as root: ${weak.path} ${why}, so others could replace what is in it`,
@@ -88,6 +88,17 @@ function requireSafeAncestors(path: string, services: SpoolServices): void {
       fix,
     },
   );
+}
+
+/** A group that nobody but root is in does no harm, such as staff on Debian, which may write to all of /usr/local. */
+async function firstUnsafe(path: string, { fileSystem, accounts }: SpoolServices): Promise<WeakAncestor | undefined> {
+  for (const weak of weakAncestors(fileSystem, path)) {
+    if (weak.who !== "group") return weak;
+    const group = await accounts.findGroup(weak.gid);
+    const members = group === undefined ? [] : await accounts.membersOf(group);
+    if (members.some((member) => accounts.uidOf(member) !== 0)) return weak;
+  }
+  return undefined;
 }
 
 /** What `spool.json` says; undefined when nothing is there, or nothing but what a crash may have left. */
