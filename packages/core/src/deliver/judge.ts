@@ -2,7 +2,9 @@ import { describeErrors, userOfSource, type Envelope } from "../envelope.js";
 import { validateEnvelope } from "../generated/validators.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionRecord } from "../subscription-record.js";
+import type { Violations } from "../schema-compiler.js";
 import { compilePatterns } from "../topics.js";
+import { whenReady } from "../when-ready.js";
 import { printable, type RefusalReason } from "./refusal.js";
 
 /** The account that wrote a message, vouched for by the kernel. */
@@ -44,13 +46,14 @@ export class Judge {
    * @param line the envelope's JSON text @param value the same, parsed; undefined when it is not JSON
    * @param uid the owner of the inode @param writtenMs when it was last written, in ms since 1970
    */
-  async judge(line: string, value: unknown, uid: number, writtenMs: number): Promise<Verdict> {
-    const sender = await senderOf(this.#spool, uid);
-    return sender === undefined ? { kind: "unknown-sender" } : this.judgeFrom(sender, line, value, writtenMs);
+  judge(line: string, value: unknown, uid: number, writtenMs: number): Verdict | Promise<Verdict> {
+    return whenReady(senderOf(this.#spool, uid), (sender) =>
+      sender === undefined ? { kind: "unknown-sender" } : this.judgeFrom(sender, line, value, writtenMs),
+    );
   }
 
   /** The same when it is known who spoke. @param writtenMs undefined when its age has been judged */
-  async judgeFrom(sender: Sender, line: string, value: unknown, writtenMs?: number): Promise<Verdict> {
+  judgeFrom(sender: Sender, line: string, value: unknown, writtenMs?: number): Verdict | Promise<Verdict> {
     const refuse = (reason: RefusalReason, why: string): Verdict => {
       // It may quote the message.
       const detail = printable(why, MAX_DETAIL);
@@ -78,9 +81,9 @@ export class Judge {
     const { maxHops } = this.#spool.limits;
     if ((envelope.hops ?? 0) > maxHops)
       return refuse("hops", `${envelope.hops} messages led to it, at most ${maxHops}`);
-    const violations = await this.#violations(envelope);
-    if (violations !== undefined) return refuse("schema", violations.join("; "));
-    return { kind: "deliver", envelope, sender };
+    return whenReady(this.#violations(envelope), (violations) =>
+      violations === undefined ? { kind: "deliver", envelope, sender } : refuse("schema", violations.join("; ")),
+    );
   }
 
   /** An account speaks for itself; root, and the relays that `spool.json` lists, for anybody. */
@@ -89,6 +92,7 @@ export class Judge {
     if (user === undefined) return false;
     if (user === sender.user || sender.uid === 0 || this.#spool.relays.has(sender.user)) return true;
     // One uid may have several names. Only the local files are asked: a made-up name must not cost a look-up elsewhere.
+    this.#spool.accounts.refresh();
     return this.#spool.accounts.uidOf(user) === sender.uid;
   }
 
@@ -110,12 +114,14 @@ export class Judge {
     return this.#matches(envelope.topic) ? undefined : `its topic ${envelope.topic} matches no pattern`;
   }
 
-  async #violations(envelope: Envelope): Promise<readonly string[] | undefined> {
+  #violations(envelope: Envelope): Violations | Promise<Violations> {
+    // Where the schema itself is broken, publishers are told; what has been published cannot be judged by it.
+    const cannotTell = () => undefined;
     try {
-      return await this.#spool.schemas.check(envelope.topic, envelope.data);
+      const violations = this.#spool.schemas.check(envelope.topic, envelope.data);
+      return violations instanceof Promise ? violations.catch(cannotTell) : violations;
     } catch {
-      // The schema itself is broken. Publishers are told; what has been published cannot be judged by it.
-      return undefined;
+      return cannotTell();
     }
   }
 }
@@ -124,9 +130,9 @@ export class Judge {
  * The account of a uid. undefined while the account database does not answer: to make up a name then would let somebody speak
  * as the account that really has it.
  */
-export async function senderOf({ accounts }: Spool, uid: number): Promise<Sender | undefined> {
-  const user = accounts.userOf(uid) ?? (await accounts.findUser(uid));
-  return user === undefined ? undefined : { uid, user };
+export function senderOf({ accounts }: Spool, uid: number): Sender | undefined | Promise<Sender | undefined> {
+  const known = accounts.userOf(uid);
+  return whenReady(known ?? accounts.findUser(uid), (user) => (user === undefined ? undefined : { uid, user }));
 }
 
 function hasExpired({ expirytime }: Envelope): boolean {

@@ -8,6 +8,7 @@ import { DeadLetters } from "../settle/dead-letters.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { removeFromTally } from "../tally.js";
+import { allReady, whenReady } from "../when-ready.js";
 import { Judge, type Sender, type Verdict } from "./judge.js";
 import { isUnfit, loadFile, type LoadedEnvelope, type LoadedFile, type UnfitLoad } from "./load.js";
 import type { PendingFile } from "./pending.js";
@@ -29,6 +30,12 @@ export interface Step {
   readonly index: number;
   readonly raw: string;
   readonly verdict: Verdict;
+}
+
+interface Judged {
+  /** The envelope as it would be kept. */
+  readonly raw: string;
+  readonly verdict: Verdict | Promise<Verdict>;
 }
 
 /** What happens to envelopes that are not delivered. */
@@ -67,29 +74,20 @@ export class Taker {
   }
 
   /**
-   * Claims a file and judges what is in it: no steps when another consumer was faster or the file is unfit.
+   * Claims a file and judges what is in it: no steps when another consumer was faster or the file is unfit. A promise only when
+   * that takes a large read, a question to the account database, or a schema that is not loaded.
    * @throws BusError when the system refuses; the file then waits for a later attempt
    */
-  async take(pending: PendingFile): Promise<Step[]> {
+  take(pending: PendingFile): Step[] | Promise<Step[]> {
     const claim = this.#claim(pending);
     if (claim === undefined) return [];
     try {
-      const load = await loadFile(this.#spool, claim.path, isOwnFile(claim.file));
-      const unfit = isUnfit(load) ? load : this.#unfitHere(claim, load, pending);
-      if (unfit === undefined) {
-        const steps = await this.#judgeAll(claim, load as LoadedFile, pending);
-        if (steps.some(({ verdict }) => verdict.kind === "unknown-sender")) claim.release();
-        else return steps;
-      } else this.#refuseFile(claim, unfit);
+      const load = loadFile(this.#spool, claim.path, isOwnFile(claim.file));
+      const steps = whenReady(load, (loaded) => this.#stepsOf(claim, loaded, pending));
+      return steps instanceof Promise ? steps.catch((error: unknown) => this.#giveBack(claim, error)) : steps;
     } catch (error) {
-      // Nothing has been handed out, so putting the file back loses nothing.
-      if (errnoOf(error) !== "ENOENT") claim.release();
-      // EAGAIN: its sender holds a lease on it (fcntl(2), F_SETLEASE), which the kernel ends by itself.
-      if (errnoOf(error) !== "EAGAIN" && errnoOf(error) !== "ENOENT") {
-        throw fromErrno(error, "read a message in", this.#directories.path);
-      }
+      return this.#giveBack(claim, error);
     }
-    return [];
   }
 
   /**
@@ -166,20 +164,47 @@ export class Taker {
     return pushedAhead(pending.file, load);
   }
 
-  async #judgeAll(claim: Claim, load: LoadedFile, pending: PendingFile): Promise<Step[]> {
-    claim.expect(load.envelopes.keys(), load.envelopes.length);
-    const steps: Step[] = [];
-    for (const loaded of load.envelopes) {
-      const judged = isOwnFile(claim.file)
-        ? await this.#judgeOwn(loaded, load.uid)
-        : { raw: loaded.raw, verdict: await this.#judge.judge(loaded.raw, loaded.value, load.uid, load.writtenMs) };
-      steps.push({ claim, pending, index: loaded.index, ...judged });
+  #stepsOf(claim: Claim, load: LoadedFile | UnfitLoad, pending: PendingFile): Step[] | Promise<Step[]> {
+    // Uids are recycled: whose file it is, the account files must say that are there after it.
+    if (load.uid !== this.#spool.uid) this.#spool.accounts.refresh();
+    const unfit = isUnfit(load) ? load : this.#unfitHere(claim, load, pending);
+    if (unfit !== undefined) {
+      this.#refuseFile(claim, unfit);
+      return [];
     }
-    return steps;
+    return whenReady(this.#judgeAll(claim, load as LoadedFile, pending), (steps) => {
+      if (steps.every(({ verdict }) => verdict.kind !== "unknown-sender")) return steps;
+      claim.release();
+      return [];
+    });
+  }
+
+  /** Nothing has been handed out, so putting the file back loses nothing. */
+  #giveBack(claim: Claim, error: unknown): Step[] {
+    if (errnoOf(error) === "ENOENT") return [];
+    claim.release();
+    // Its sender holds a lease on it (fcntl(2), F_SETLEASE), which the kernel ends by itself.
+    if (errnoOf(error) === "EAGAIN") return [];
+    throw fromErrno(error, "read a message in", this.#directories.path);
+  }
+
+  #judgeAll(claim: Claim, load: LoadedFile, pending: PendingFile): Step[] | Promise<Step[]> {
+    claim.expect(load.envelopes.keys(), load.envelopes.length);
+    const isOwn = isOwnFile(claim.file);
+    return allReady(
+      load.envelopes.map((loaded) => {
+        const { raw, verdict } = isOwn ? this.#judgeOwn(loaded, load.uid) : this.#judgeOne(loaded, load);
+        return whenReady(verdict, (known) => ({ claim, pending, index: loaded.index, raw, verdict: known }));
+      }),
+    );
+  }
+
+  #judgeOne({ raw, value }: LoadedEnvelope, { uid, writtenMs }: LoadedFile): Judged {
+    return { raw, verdict: this.#judge.judge(raw, value, uid, writtenMs) };
   }
 
   /** A private record, which names the sender. Its consumer may have died before it was judged, so it is judged like any other. */
-  async #judgeOwn({ value, raw }: LoadedEnvelope, uid: number): Promise<Pick<Step, "raw" | "verdict">> {
+  #judgeOwn({ value, raw }: LoadedEnvelope, uid: number): Judged {
     if (uid !== this.#spool.uid || !validatePrivateRecord(value)) {
       const sender = { uid, user: this.#spool.accounts.userOf(uid) ?? `uid${uid}` };
       const detail = "it is not a private record of this account";
@@ -187,7 +212,7 @@ export class Taker {
     }
     const { sender, envelope } = value as { sender: Sender; envelope: Envelope };
     const line = `${JSON.stringify(envelope)}\n`;
-    return { raw: line, verdict: await this.#judge.judgeFrom(sender, line, envelope) };
+    return { raw: line, verdict: this.#judge.judgeFrom(sender, line, envelope) };
   }
 
   #clearStray(where: Directory, name: string): void {

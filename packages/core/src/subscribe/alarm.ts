@@ -11,23 +11,19 @@ export class Alarm {
   }
 
   /** Resolves on the next ring, or at `untilMs` (ms since 1970; Infinity: only on a ring). */
-  async wait(untilMs: number): Promise<void> {
-    if (this.#hasRung) {
-      this.#hasRung = false;
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      const timer =
-        untilMs === Infinity
-          ? undefined
-          : setTimeout(resolve, Math.min(Math.max(untilMs - Date.now(), 1), MAX_TIMER_MS));
-      this.#wake = () => {
+  wait(untilMs: number): void | Promise<void> {
+    if (this.#hasRung) return void (this.#hasRung = false);
+    return new Promise((resolve) => {
+      const wake = () => {
         clearTimeout(timer);
+        this.#wake = undefined;
+        this.#hasRung = false;
         resolve();
       };
+      const delayMs = Math.min(Math.max(untilMs - Date.now(), 1), MAX_TIMER_MS);
+      const timer = untilMs === Infinity ? undefined : setTimeout(wake, delayMs);
+      this.#wake = wake;
     });
-    this.#wake = undefined;
-    this.#hasRung = false;
   }
 
   close(): void {

@@ -9,6 +9,7 @@ import { recoverClaims } from "../settle/recover.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { sweepTally } from "../tally.js";
+import { whenReady } from "../when-ready.js";
 import { Alarm } from "./alarm.js";
 import { noStatistics } from "./statistics.js";
 
@@ -64,7 +65,8 @@ export class Consumer {
   readonly #ownMoves = new Set<string>();
   /** What is left to do of the file at hand. */
   #steps: Step[] = [];
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Whoever asked for a message before, until there is one. */
+  #turn: Promise<void> | undefined;
   #hasLeftClaims = false;
   #sweepTallyAt = 0;
   #breatheAt = 0;
@@ -119,8 +121,12 @@ export class Consumer {
    * @throws BusError ERR_NOT_FOUND when the subscription was removed, ERR_LOCK_LOST
    */
   next(): Promise<Taken | undefined> {
-    const mine = this.#turn.then(() => this.#next());
-    this.#turn = mine.catch(() => undefined);
+    const mine = this.#turn === undefined ? this.#next() : this.#turn.then(() => this.#next());
+    const forget = () => {
+      if (this.#turn === turn) this.#turn = undefined;
+    };
+    const turn = mine.then(forget, forget);
+    this.#turn = turn;
     return mine;
   }
 
@@ -184,7 +190,10 @@ export class Consumer {
         if (performance.now() >= this.#breatheAt) await this.#breathe();
         const taken = this.#nextOfFile();
         if (taken !== undefined) return taken;
-        await this.#nextFile();
+        const waiting = this.#nextFile();
+        if (waiting === undefined) continue;
+        await waiting;
+        this.#breatheAt = performance.now() + BREATHE_EVERY_MS;
       } catch (error) {
         await this.#pause(fromErrno(error, "look for messages in", this.#directories.path));
       }
@@ -230,19 +239,17 @@ export class Consumer {
   }
 
   /** Claims the next file, or waits for one. */
-  async #nextFile(): Promise<void> {
-    this.#spool.accounts.refresh();
-    await this.#pending.look();
-    const pending = this.#pending.take();
-    for (const stray of this.#pending.takeStrays(STRAYS_AT_ONCE)) this.#taker.clearStray(stray);
-    if (pending === undefined) return this.#pending.hasStrays ? undefined : this.#wait();
-    if (pending.from === "new") this.#noteOwnMove(pending.name);
-    this.#steps = await this.#taker.take(pending);
+  #nextFile(): void | Promise<void> {
+    const looking = this.#pending.look();
+    return looking === undefined ? this.#claimNext() : looking.then(() => this.#claimNext());
   }
 
-  async #wait(): Promise<void> {
-    await this.#alarm.wait(this.#pending.nextDueMs);
-    this.#breatheAt = performance.now() + BREATHE_EVERY_MS;
+  #claimNext(): void | Promise<void> {
+    const pending = this.#pending.take();
+    for (const stray of this.#pending.takeStrays(STRAYS_AT_ONCE)) this.#taker.clearStray(stray);
+    if (pending === undefined) return this.#pending.hasStrays ? undefined : this.#alarm.wait(this.#pending.nextDueMs);
+    if (pending.from === "new") this.#noteOwnMove(pending.name);
+    return whenReady(this.#taker.take(pending), (steps) => void (this.#steps = steps));
   }
 
   #noteOwnMove(name: string): void {
