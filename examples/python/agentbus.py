@@ -42,7 +42,7 @@ class Bus:
             raise ValueError("%s: layout %s" % (path, spool["layout"]))
         limits = {"maxEnvelopeBytes": 4194304, "maxHops": 16, "maxBacklog": 100000, **spool.get("limits", {})}
         self.path, self.limits, self.relays = path, limits, spool.get("relays", [])
-        self.is_group = spool["kind"] == "group"
+        self.is_group, self.gid = spool["kind"] == "group", os.stat(path).st_gid
         self.uid = os.geteuid()
         self.user = user_of(self.uid)
         self.last_ulid = 0
@@ -298,7 +298,7 @@ def messages(bus, name, seconds=float("inf")):
                 entry = "%s/tally/%s" % (subscription, tally_entry(file))
                 if os.path.lexists(entry):
                     os.unlink(entry)
-                for line, uid in lines_of(bus, subscription, claim, file):
+                for line, uid in lines_of(bus, record, subscription, claim, file):
                     reason, envelope = judge(bus, record, line, uid)
                     if reason is not None:
                         bury(subscription, file, reason, uid, line)
@@ -310,19 +310,41 @@ def messages(bus, name, seconds=float("inf")):
             time.sleep(0.02)
 
 
-def lines_of(bus, subscription, claim, file):
-    """The envelopes of a claimed file, read once, and who owns it."""
+def lines_of(bus, record, subscription, claim, file):
+    """The envelopes of a claimed file, read once, and who owns it; nothing if the file as a whole is refused."""
     try:
         text, info = read(claim, limit=2 * bus.limits["maxEnvelopeBytes"])
+        reason = objection(bus, record, file, text, info)
     except (OSError, ValueError):
-        bury(subscription, file, "not-a-file", os.lstat(claim).st_uid)
+        reason, info = "not-a-file", os.lstat(claim)
+    if reason is not None:
+        bury(subscription, file, reason, info.st_uid)
         os.rename(claim, "%s/dead/%s.link" % (subscription, file[:-5]))
         return []
+    return [(line, info.st_uid) for line in envelopes(text)]
+
+
+def envelopes(text):
     try:
         json.loads(text)
-        return [(text, info.st_uid)]
+        return [text]
     except ValueError:
-        return [(line, info.st_uid) for line in text.split(b"\n") if line.strip()]
+        return [line for line in text.split(b"\n") if line.strip()]
+
+
+def objection(bus, record, file, text, info):
+    """What is wrong with a file, whatever its envelopes say."""
+    if bus.is_group and (info.st_mode & 0o022 or info.st_gid != bus.gid):
+        return "forged-source"
+    if info.st_mtime < seconds_of(record["createdAt"]) - 10:
+        return "older-than-subscription"
+    try:
+        first = json.loads(envelopes(text)[0])
+        name, is_ulid = str(first.get("id")), re.compile("[0-7][0-9A-HJKMNP-TV-Z]{25}").fullmatch
+        is_ahead = int(file[0]) < first.get("priority", 5) or (is_ulid(name) and file[2:28] < name)
+    except (ValueError, TypeError, AttributeError, IndexError):
+        return None  # not an envelope, which will be found
+    return "bad-name" if is_ahead else None
 
 
 def judge(bus, record, line, uid):
@@ -350,12 +372,13 @@ def judge(bus, record, line, uid):
     return ("hops" if hops > bus.limits["maxHops"] else None), envelope
 
 
+def seconds_of(rfc3339):
+    whole, fraction, zone = re.fullmatch(r"(.{19})(\.\d+)?(Z|[+-]\d\d:\d\d)", rfc3339).groups()
+    return datetime.fromisoformat(whole + zone.replace("Z", "+00:00")).timestamp() + float(fraction or 0)
+
+
 def has_expired(envelope):
-    whole, fraction, zone = re.fullmatch(
-        r"(.{19})(\.\d+)?(Z|[+-]\d\d:\d\d)", envelope.get("expirytime", "9999-01-01T00:00:00Z")
-    ).groups()
-    moment = datetime.fromisoformat(whole + zone.replace("Z", "+00:00"))
-    return moment.timestamp() + float(fraction or 0) <= time.time()
+    return seconds_of(envelope.get("expirytime", "9999-01-01T00:00:00Z")) <= time.time()
 
 
 def bury(subscription, file, reason, uid, line=None):

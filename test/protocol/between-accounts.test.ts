@@ -151,9 +151,12 @@ describe("between accounts, under the umask 077", { skip: NEEDS_ROOT }, () => {
         dead: 0o700,
       });
       await mallory.run(
-        ({ post, envelope, messageName, join: to }, path, box, me, other) => {
+        ({ fs: files, post, envelope, messageName, join: to }, path, box, me, other) => {
           post(path, me, JSON.stringify(envelope(other, "snake.oil")), to(box, messageName()));
           post(path, me, JSON.stringify(envelope(me, "secret.topic")), to(box, messageName()));
+          post(path, me, JSON.stringify(envelope(me, "snake.oil")), to(box, messageName(0)));
+          const open = post(path, me, JSON.stringify(envelope(me, "snake.oil")), to(box, messageName()));
+          files.chmodSync(open, 0o660);
         },
         spool.path,
         spool.of(alice, "snake", "new"),
@@ -172,10 +175,12 @@ describe("between accounts, under the umask 077", { skip: NEEDS_ROOT }, () => {
       const reasons = letters.map(
         (name) => JSON.parse(fs.readFileSync(join(dead, name), "utf8")) as { reason: string; sender: { user: string } },
       );
-      assert.deepEqual(
-        new Set(reasons.map(({ reason }) => reason)),
-        new Set(["forged-source", "not-for-this-subscription"]),
-      );
+      assert.deepEqual(reasons.map(({ reason }) => reason).sort(), [
+        "bad-name",
+        "forged-source",
+        "forged-source",
+        "not-for-this-subscription",
+      ]);
       for (const reason of reasons) assert.equal(reason.sender.user, mallory.name);
       await stop(alice);
     },
