@@ -1,39 +1,85 @@
 // Joins the compiled modules of a package into a few files. Reading one module costs Node a third of a millisecond, and a shell
-// that calls `agentbus publish` pays it for every one of them, each time. What is imported lazily stays a file of its own.
-import { readdir, rm } from "node:fs/promises";
+// that calls `agentbus publish` pays it for every one of them, each time.
+//
+// core: ES modules; what it imports lazily stays a file of its own.
+// cli: one CommonJS file with core and commander in it, because starting Node's loader of ES modules and finding packages
+// takes longer than a publish. What only some commands need (locks, ajv) stays a dependency that is imported when needed.
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 
-const PACKAGES = [
-  { dir: "packages/core", entry: "index.js", isSplit: true },
-  { dir: "packages/cli", entry: "main.js", isSplit: false },
-];
+const LAZY_PACKAGES = ["ajv", "fsevents", "proper-lockfile"];
+const LICENSES = "LICENSES.txt";
 
 export async function bundlePackages(root) {
-  await Promise.all(PACKAGES.map(({ dir, entry, isSplit }) => bundle(join(root, dir, "dist"), entry, isSplit)));
-}
-
-async function bundle(distDir, entry, isSplit) {
-  const outdir = join(distDir, "bundle");
-  const result = await build({
-    entryPoints: [join(distDir, entry)],
-    outdir,
+  const common = {
+    absWorkingDir: root,
     bundle: true,
-    splitting: isSplit,
-    format: "esm",
     platform: "node",
     target: "node20.19",
-    packages: "external",
-    sourcemap: true,
+    external: LAZY_PACKAGES,
+    // ulid for browsers is the same but for its import of node:crypto, which takes 3 ms; we give it our own random numbers.
+    alias: { ulid: join(root, "node_modules/ulid/dist/browser/index.js") },
     metafile: true,
     logLevel: "warning",
-  });
-  await removeOthers(outdir, new Set(Object.keys(result.metafile.outputs).map((path) => path.split("/").at(-1))));
+  };
+  const core = join(root, "packages/core/dist");
+  const cli = join(root, "packages/cli/dist");
+  const [coreResult, cliResult] = await Promise.all([
+    build({
+      ...common,
+      entryPoints: [join(core, "index.js")],
+      outdir: join(core, "bundle"),
+      format: "esm",
+      splitting: true,
+      sourcemap: true,
+    }),
+    build({
+      ...common,
+      entryPoints: [join(cli, "main.js")],
+      outfile: join(cli, "bundle/main.cjs"),
+      format: "cjs",
+      minifyWhitespace: true,
+      alias: { ...common.alias, "@agentbus/core": join(core, "index.js") },
+      plugins: [lazyChildProcess],
+      // The first use of `performance` loads perf_hooks, for 2 ms.
+      inject: [join(root, "scripts/monotonic-now.mjs")],
+      define: { "performance.now": "monotonicNow" },
+    }),
+  ]);
+  await finish(root, join(core, "bundle"), coreResult.metafile);
+  await finish(root, join(cli, "bundle"), cliResult.metafile);
 }
 
-/** Chunks of earlier builds, whose names hold a hash of what was in them. */
-async function removeOthers(outdir, current) {
+/** commander could run subcommands that are programs of their own, and loads what that would take. */
+const lazyChildProcess = {
+  name: "lazy-child-process",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes("/commander/") ? { path: "child_process", namespace: "lazy" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "lazy" }, () => ({
+      contents: `exports.spawn = (...args) => process.getBuiltinModule("node:child_process").spawn(...args);`,
+    }));
+  },
+};
+
+/** Adds the licenses of what was joined, and removes chunks of earlier builds, whose names hold a hash of what was in them. */
+async function finish(root, outdir, { inputs, outputs }) {
+  await writeFile(join(outdir, LICENSES), await licensesOf(root, Object.keys(inputs)));
+  const current = new Set([LICENSES, ...Object.keys(outputs).map((path) => path.split("/").at(-1))]);
   for (const name of await readdir(outdir)) {
     if (!current.has(name)) await rm(join(outdir, name));
   }
+}
+
+async function licensesOf(root, inputs) {
+  const dirs = new Set(inputs.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter(Boolean));
+  const texts = [...dirs].map(async (dir) => {
+    const { name, version } = JSON.parse(await readFile(join(root, dir, "package.json"), "utf8"));
+    const file = (await readdir(join(root, dir))).find((entry) => /^licen[cs]e/i.test(entry));
+    if (file === undefined) throw new Error(`${name} is part of a bundle and has no license file`);
+    return `${name} ${version}\n\n${(await readFile(join(root, dir, file), "utf8")).trim()}\n`;
+  });
+  return (await Promise.all(texts)).join("\n----\n\n");
 }
