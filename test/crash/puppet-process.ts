@@ -46,9 +46,9 @@ const puppet = {
   },
   /** In ticks of `together`, whose messages may share a file. */
   async publishMany(destination: string, count: number, together: number): Promise<void> {
-    for (let n = 0; n < count;) {
-      const tick = Array.from({ length: Math.min(together, count - n) }, () => opened().publish(destination, n++));
-      await Promise.all(tick);
+    for (let first = 0; first < count; first += together) {
+      const tick = Array.from({ length: Math.min(together, count - first) }, (_, n) => first + n);
+      await Promise.all(tick.map((n) => opened().publish(destination, n)));
     }
   },
   /** Keeps the event loop busy. Answers before, because it cannot while it does. */

@@ -111,6 +111,7 @@ const PLACES: readonly [RegExp, string][] = [
   [/^(subscriptions|queues)\/[^/]+\/(retry|dead)\/\.[^/]*\.draft$/, "a draft in $2/"],
   [/^(subscriptions|queues)\/[^/]+\/\.[^/]*\.draft$/, "a draft beside subscription.json"],
   [/^(subscriptions|queues)\/[^/]+\/cur\/[^/]*\.progress$/, "a progress note"],
+  [/^(subscriptions|queues)\/[^/]+\/retry\/\.[^/]*\.own$/, "a hidden record"],
   [/^(subscriptions|queues)\/[^/]+\/(cur|retry)\/[^/]*\.own$/, "$2/….own"],
   [/^(subscriptions|queues)\/[^/]+\/dead\/[^/]*\.reason\.json$/, "dead/….reason.json"],
   [/^(subscriptions|queues)\/[^/]+\/dead\/[^/]*(\.link|\.json)$/, "dead/…$2"],

@@ -132,7 +132,7 @@ export const PATHS: readonly PathRule[] = Object.freeze([
     purpose: "A message being handled: the sender's inode, moved here.",
     why: "Renaming a file changes neither its owner nor its mode.",
   }),
-  file(`${SUBSCRIPTION}cur/<claim>.progress`, "<user>", PRIVATE_FILE_MODE, "bus", {
+  file(`${SUBSCRIPTION}cur/<message>.json.progress`, "<user>", PRIVATE_FILE_MODE, "bus", {
     purpose: "Which messages of a file with several are begun, and which are settled.",
     why: "Nobody else's concern.",
   }),

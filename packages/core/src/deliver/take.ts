@@ -20,6 +20,9 @@ import type { SeenIds } from "./seen.js";
 /** An envelope that passed every check, ready for the handler. */
 export interface Taken extends ClaimedEnvelope {
   readonly claim: Claim;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** It was in work when a consumer died, and may be what killed it. */
   readonly isSuspect: boolean;
 }
 
@@ -28,6 +31,8 @@ export interface Step {
   readonly claim: Claim;
   readonly pending: PendingFile;
   readonly index: number;
+  readonly attempt: number;
+  readonly isSuspect: boolean;
   readonly raw: string;
   readonly verdict: Verdict;
 }
@@ -44,6 +49,9 @@ export interface TakeReports {
   duplicate(): void;
   expired(): void;
 }
+
+/** How long a file that cannot be read or judged now is left alone, in milliseconds. */
+const LOOK_AGAIN_MS = 1_000;
 
 /** The stage between a file in a drop box and a message for a handler: claim, read, judge. */
 export class Taker {
@@ -94,22 +102,29 @@ export class Taker {
    * Does what was decided for one envelope.
    * @returns the message to deliver, if it is one @throws BusError when the system refuses; the step can be repeated
    */
-  execute({ claim, pending, index, raw, verdict }: Step): Taken | undefined {
+  execute(step: Step): Taken | undefined {
+    const { claim, index, attempt, isSuspect, raw, verdict } = step;
     try {
       if (verdict.kind === "refuse") return this.#refuse(claim, index, raw, verdict);
       if (verdict.kind === "expired") return this.#drop(claim, index, () => this.#reports.expired());
       if (verdict.kind === "unknown-sender") return undefined;
+      if (this.isRepeat(step)) return this.#drop(claim, index, () => this.#reports.duplicate());
       const { envelope, sender } = verdict;
-      const isRepeat = pending.from === "new" && this.#seen.has(sender.uid, envelope.id);
-      if (isRepeat || this.inWork.has(keyOf(verdict))) return this.#drop(claim, index, () => this.#reports.duplicate());
       claim.begin(index);
       this.inWork.add(keyOf(verdict));
       // From now on a second copy in new/ is a repeat. What is put back comes from retry/, where no copy is suspected.
       this.#seen.add(sender.uid, envelope.id);
-      return { claim, index, envelope, raw, sender, isSuspect: pending.isSuspect };
+      return { claim, index, attempt, isSuspect, envelope, raw, sender };
     } catch (error) {
       throw fromErrno(error, "settle a message in", this.#directories.path);
     }
+  }
+
+  /** Whether an envelope was delivered before, or another copy of it is in work. */
+  isRepeat({ pending, verdict }: Step): boolean {
+    if (verdict.kind !== "deliver") return false;
+    const { sender, envelope } = verdict;
+    return (pending.from === "new" && this.#seen.has(sender.uid, envelope.id)) || this.inWork.has(keyOf(verdict));
   }
 
   /** An envelope is settled or put back. */
@@ -150,7 +165,7 @@ export class Taker {
     if (pending.from === "new" && this.#directories.tallyDir !== undefined) {
       removeFromTally(this.#spool, this.#directories.tallyDir, pending.file);
     }
-    return new Claim(this.#spool, this.#directories, this.#letters, name, pending.file);
+    return new Claim(this.#spool, this.#directories, this.#letters, name, pending.file, pending.isSuspect);
   }
 
   /** What is wrong with the file as a whole, whatever each of its envelopes says. */
@@ -174,7 +189,7 @@ export class Taker {
     }
     return whenReady(this.#judgeAll(claim, load as LoadedFile, pending), (steps) => {
       if (steps.every(({ verdict }) => verdict.kind !== "unknown-sender")) return steps;
-      claim.release();
+      claim.release(LOOK_AGAIN_MS);
       return [];
     });
   }
@@ -182,21 +197,31 @@ export class Taker {
   /** Nothing has been handed out, so putting the file back loses nothing. */
   #giveBack(claim: Claim, error: unknown): Step[] {
     if (errnoOf(error) === "ENOENT") return [];
-    claim.release();
+    claim.release(LOOK_AGAIN_MS);
     // Its sender holds a lease on it (fcntl(2), F_SETLEASE), which the kernel ends by itself.
     if (errnoOf(error) === "EAGAIN") return [];
     throw fromErrno(error, "read a message in", this.#directories.path);
   }
 
   #judgeAll(claim: Claim, load: LoadedFile, pending: PendingFile): Step[] | Promise<Step[]> {
-    claim.expect(load.envelopes.keys(), load.envelopes.length);
     const isOwn = isOwnFile(claim.file);
-    return allReady(
-      load.envelopes.map((loaded) => {
+    return whenReady(claim.expect(load.envelopes.length), () => {
+      const open = load.envelopes.filter(({ index }) => claim.isOpen(index));
+      const steps = open.map((loaded) => {
+        const { index } = loaded;
         const { raw, verdict } = isOwn ? this.#judgeOwn(loaded, load.uid) : this.#judgeOne(loaded, load);
-        return whenReady(verdict, (known) => ({ claim, pending, index: loaded.index, raw, verdict: known }));
-      }),
-    );
+        const facts = {
+          claim,
+          pending,
+          index,
+          attempt: claim.attemptOf(index),
+          isSuspect: claim.isSuspect(index),
+          raw,
+        };
+        return whenReady(verdict, (known) => ({ ...facts, verdict: known }));
+      });
+      return allReady(steps);
+    });
   }
 
   #judgeOne({ raw, value }: LoadedEnvelope, { uid, writtenMs }: LoadedFile): Judged {

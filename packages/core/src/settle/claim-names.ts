@@ -27,8 +27,6 @@ const LAST_DUE_MS = 9_999_999_999_999;
 
 /** Due at once, and handled alone: it was in work when its consumer died, and may be what killed it. */
 export const SUSPECT_DUE_MS = 0;
-/** Due at once: it shared a file with one that was in work. */
-export const AT_ONCE_DUE_MS = 1;
 
 export function curName({ attempt, user, consumer, file }: CurName): string {
   return `${attempt}~${user}~${consumer}~${file}`;
@@ -53,6 +51,19 @@ export function parseRetryName(name: string): RetryName | undefined {
 /** One envelope of a file of several, once it goes its own way; sorts as the envelopes stood in the file. */
 export function ownFile(file: string, index: number): string {
   return `${file.replace(/\.json$/, "")}.${String(index).padStart(6, "0")}.own`;
+}
+
+/** A record in `retry/` that is not there yet for consumers. @param name as it will be called */
+export function hiddenOwnFile(name: string): string {
+  return `.${name}`;
+}
+
+/** What a hidden record is about; undefined unless it is one of this message file's envelopes. */
+export function parseHiddenOwnFile(entry: string, file: string): { name: string; index: number } | undefined {
+  const name = entry.slice(1);
+  const index = Number(/\.(\d{6})\.own$/.exec(name)?.[1]);
+  const isOurs = entry.startsWith(".") && parseRetryName(name)?.file === ownFile(file, index);
+  return isOurs ? { name, index } : undefined;
 }
 
 export function isOwnFile(file: string): boolean {

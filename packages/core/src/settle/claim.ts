@@ -1,4 +1,3 @@
-import fs from "node:fs";
 import type { Sender } from "../deliver/judge.js";
 import type { DeadReason } from "../deliver/refusal.js";
 import { ignoreMissing } from "../directory.js";
@@ -7,13 +6,19 @@ import { PRIVATE_FILE_MODE } from "../permissions.js";
 import { writeOwnFile } from "../private-file.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
-import { curName, isOwnFile, ownFile, retryName, type CurName } from "./claim-names.js";
-import { DeadLetters } from "./dead-letters.js";
-
-const { O_CREAT, O_WRONLY, O_APPEND, O_NOFOLLOW } = fs.constants;
-
-/** How long a file that could not be read is left alone, in milliseconds. */
-const RELEASED_FOR_MS = 1_000;
+import { whenReady } from "../when-ready.js";
+import {
+  curName,
+  hiddenOwnFile,
+  isOwnFile,
+  ownFile,
+  parseHiddenOwnFile,
+  retryName,
+  SUSPECT_DUE_MS,
+  type CurName,
+} from "./claim-names.js";
+import { DeadLetters, LINK_SUFFIX } from "./dead-letters.js";
+import { Progress } from "./progress.js";
 
 /** One envelope of a claimed file, with what is needed to put it elsewhere. */
 export interface ClaimedEnvelope {
@@ -26,9 +31,9 @@ export interface ClaimedEnvelope {
 /**
  * A file in `cur/`: this consumer's alone until each of its envelopes is acknowledged, put back, or given up.
  *
- * A file with one envelope moves as a whole, so its inode keeps vouching for the sender and its link for the receipt. Of a
- * file with several, `<name>.progress` says which have begun (`s<index>`) and which are settled (`d<index>`), because a
- * crash must not repeat those that were acknowledged; what is put back leaves as a private record of its own.
+ * A file with one envelope moves as a whole, so its inode keeps vouching for the sender and its link for the receipt. Of a file
+ * with several, notes say which have begun and which are settled, because a crash must not repeat those that were acknowledged; one
+ * that is put back while others are still in work leaves as a private record of its own.
  */
 export class Claim {
   readonly #spool: Spool;
@@ -36,9 +41,11 @@ export class Claim {
   readonly #letters: DeadLetters;
   readonly #name: CurName;
   readonly #curName: string;
+  /** Or some of it was, when a consumer died. */
+  readonly #wasInWork: boolean;
   #open = new Set<number>();
-  #total = 1;
-  #progressFd: number | undefined;
+  /** Of a file with several envelopes. */
+  #progress: Progress | undefined;
 
   constructor(
     spool: Spool,
@@ -47,16 +54,14 @@ export class Claim {
     name: CurName,
     /** What its sender called it; after the first attempt, what we do. */
     readonly arrivedAs: string,
+    wasInWork: boolean,
   ) {
     this.#spool = spool;
     this.#directories = directories;
     this.#letters = letters;
     this.#name = name;
     this.#curName = curName(name);
-  }
-
-  get attempt(): number {
-    return this.#name.attempt;
+    this.#wasInWork = wasInWork;
   }
 
   get file(): string {
@@ -68,23 +73,56 @@ export class Claim {
     return this.#directories.cur.atOwn(this.#curName);
   }
 
-  /** Says which envelopes there are to settle. @param total of all lines in the file, settled ones included */
-  expect(indexes: Iterable<number>, total: number): void {
-    this.#open = new Set(indexes);
-    this.#total = total;
+  /**
+   * Says how many envelopes there are, and finds out which of them are settled already. Large notes are read in the background.
+   * @throws the system's error
+   */
+  expect(total: number): void | Promise<void> {
+    if (total === 1) return void this.#open.add(0);
+    const progress = new Progress(this.#spool.fileSystem, this.#directories.cur.base, this.file);
+    return whenReady(progress.read(), () => {
+      this.#progress = progress;
+      for (let index = 0; index < total; index++) if (!progress.isSettled(index)) this.#open.add(index);
+      // Somebody was here before us, and may have died while an envelope left, or before the file was removed.
+      if (progress.hasBegun) this.#finishLeaving(progress);
+      if (this.#open.size === 0) this.#remove(progress);
+    });
   }
 
-  /** Notes that an envelope is handed out; a crash from here on counts as an attempt. */
+  isOpen(index: number): boolean {
+    return this.#open.has(index);
+  }
+
+  /** Which attempt at an envelope the next one is. */
+  attemptOf(index: number): number {
+    return this.#progress === undefined ? this.#name.attempt : this.#progress.attemptsOf(index) + 1;
+  }
+
+  /** Whether an envelope was in work when a consumer died, and may be what killed it. */
+  isSuspect(index: number): boolean {
+    return this.#wasInWork && (this.#progress === undefined || this.#progress.attemptsOf(index) > 0);
+  }
+
+  /** An envelope is handed out; a crash from here on counts as an attempt. */
   begin(index: number): void {
-    this.#note(`s${index}\n`);
+    this.#progress?.begin(index);
   }
 
-  /** Puts the whole file back as if it had not been touched, for a while; for use before anything of it is handed out. */
-  release(): void {
-    const dueMs = Date.now() + RELEASED_FOR_MS;
-    this.#moveTo(
-      this.#directories.retry.atOwn(retryName({ dueMs, attempts: this.attempt - 1, file: this.#name.file })),
-    );
+  /** An envelope that was handed out goes back with the rest of its file, as if it had not been. */
+  takeBack(index: number): void {
+    this.#progress?.takeBack(index);
+  }
+
+  /**
+   * Puts back everything that is not settled, in its place, without counting this as an attempt.
+   * @param delayMs until it is looked at again @default 0
+   */
+  release(delayMs?: number): void {
+    const isDone = this.#progress !== undefined && this.#open.size === 0;
+    const dueMs = delayMs === undefined && this.#wasInWork ? SUSPECT_DUE_MS : Date.now() + (delayMs ?? 0);
+    if (!isDone) this.#moveTo(this.#retryPath(dueMs, this.#name.attempt - 1));
+    this.#open.clear();
+    this.#progress?.close();
   }
 
   ack(index: number): void {
@@ -92,31 +130,19 @@ export class Claim {
   }
 
   /** Puts an envelope back, to be delivered again at `dueMs` (ms since 1970). */
-  putBack(claimed: ClaimedEnvelope, dueMs: number, attempts: number): void {
-    const { retry } = this.#directories;
-    if (this.#total === 1) {
-      this.#settle(claimed.index, () =>
-        this.#moveTo(retry.atOwn(retryName({ dueMs, attempts, file: this.#name.file }))),
-      );
-      return;
+  putBack(claimed: ClaimedEnvelope, dueMs: number): void {
+    if (this.#open.has(claimed.index) && this.#open.size > 1) this.#leave(claimed, dueMs);
+    else if (this.#open.delete(claimed.index)) {
+      this.#moveTo(this.#retryPath(dueMs, this.#name.attempt));
+      this.#progress?.close();
     }
-    const file = ownFile(this.#name.file, claimed.index);
-    const record = { sender: claimed.sender, envelope: claimed.envelope };
-    writeOwnFile(
-      this.#spool,
-      retry,
-      retryName({ dueMs, attempts, file }),
-      `${JSON.stringify(record)}\n`,
-      PRIVATE_FILE_MODE,
-    );
-    this.#settle(claimed.index, () => this.#removeFile());
   }
 
   /** Gives an envelope up: a copy and the reason go to `dead/`. */
-  bury(claimed: ClaimedEnvelope, reason: DeadReason, detail: string): void {
+  bury(claimed: ClaimedEnvelope, attempts: number, reason: DeadReason, detail: string): void {
     const { envelope, sender, raw } = claimed;
     const letter = this.#letterOf(claimed.index);
-    const facts = { reason, detail, attempts: this.attempt, id: envelope.id, topic: envelope.topic, sender };
+    const facts = { reason, detail, attempts, id: envelope.id, topic: envelope.topic, sender };
     this.#letters.bury(letter, { ...facts, file: this.arrivedAs, bytes: Buffer.byteLength(raw) }, raw);
     this.#settle(claimed.index, () => this.#keepLink(letter));
   }
@@ -125,26 +151,62 @@ export class Claim {
   refuse(index: number, raw: string, reason: DeadReason, detail: string, sender: Sender): void {
     if (!this.#letters.hasRoomForRefused()) return this.ack(index);
     const letter = this.#letterOf(index);
-    const facts = { reason, detail, attempts: this.attempt - 1, id: null, topic: null, sender };
+    const facts = { reason, detail, attempts: this.attemptOf(index) - 1, id: null, topic: null, sender };
     this.#letters.bury(letter, { ...facts, file: this.arrivedAs, bytes: Buffer.byteLength(raw) }, raw);
     this.#settle(index, () => this.#keepLink(letter));
   }
 
   #letterOf(index: number): string {
-    return DeadLetters.letterOf(this.#total === 1 ? this.#name.file : ownFile(this.#name.file, index));
+    return DeadLetters.letterOf(this.#progress === undefined ? this.file : ownFile(this.file, index));
+  }
+
+  /**
+   * One envelope leaves, the others stay in work. Its record is written whole under a hidden name, then it is noted that the file is
+   * done with it, then the record appears: at no moment is it in both places for somebody else to take.
+   */
+  #leave({ index, sender, envelope }: ClaimedEnvelope, dueMs: number): void {
+    const { retry } = this.#directories;
+    const name = retryName({ dueMs, attempts: this.attemptOf(index) - 1, file: ownFile(this.file, index) });
+    const record = `${JSON.stringify({ sender, envelope })}\n`;
+    writeOwnFile(this.#spool, retry, hiddenOwnFile(name), record, PRIVATE_FILE_MODE);
+    this.#settle(index, () => undefined);
+    ignoreMissing(() => this.#spool.fileSystem.rename(retry.atOwn(hiddenOwnFile(name)), retry.atOwn(name)));
+  }
+
+  /** Ends what a consumer before us began: records of envelopes that have left appear, others are as if they had never been. */
+  #finishLeaving(progress: Progress): void {
+    const { retry } = this.#directories;
+    const { fileSystem } = this.#spool;
+    for (const entry of fileSystem.readdir(retry.base)) {
+      const hidden = parseHiddenOwnFile(entry, this.file);
+      if (hidden === undefined) continue;
+      const path = retry.atOwn(entry);
+      const end = () =>
+        progress.isSettled(hidden.index) ? fileSystem.rename(path, retry.atOwn(hidden.name)) : fileSystem.unlink(path);
+      ignoreMissing(end);
+    }
   }
 
   /** The last envelope to be settled takes the file along; before that, only the note is made. */
   #settle(index: number, finish: () => void): void {
     if (!this.#open.has(index)) return;
-    if (this.#open.size > 1) this.#note(`d${index}\n`);
+    if (this.#open.size > 1) this.#progress?.settle(index);
     else finish();
     this.#open.delete(index);
-    if (this.#open.size === 0) this.#closeProgress();
+    if (this.#open.size === 0) this.#progress?.remove();
+  }
+
+  #remove(progress: Progress): void {
+    this.#removeFile();
+    progress.remove();
   }
 
   #removeFile(): void {
     ignoreMissing(() => this.#spool.fileSystem.unlink(this.path));
+  }
+
+  #retryPath(dueMs: number, attempts: number): string {
+    return this.#directories.retry.atOwn(retryName({ dueMs, attempts, file: this.file }));
   }
 
   #moveTo(target: string): void {
@@ -152,45 +214,7 @@ export class Claim {
   }
 
   #keepLink(letter: string): void {
-    if (this.#total > 1 || isOwnFile(this.#name.file)) return this.#removeFile();
-    this.#moveTo(this.#directories.dead.atOwn(`${letter}.link`));
+    if (this.#progress !== undefined || isOwnFile(this.file)) return this.#removeFile();
+    this.#moveTo(this.#directories.dead.atOwn(`${letter}${LINK_SUFFIX}`));
   }
-
-  /** One small write(2) to the page cache, which survives the death of this process. */
-  #note(text: string): void {
-    if (this.#total === 1) return;
-    const { fileSystem } = this.#spool;
-    this.#progressFd ??= fileSystem.open(
-      progressPath(this.path),
-      O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW,
-      PRIVATE_FILE_MODE,
-    );
-    const bytes = Buffer.from(text);
-    fileSystem.write(this.#progressFd, bytes, 0, bytes.length, null);
-  }
-
-  /** After the file itself is gone: the other way round, a crash would bring everything back. */
-  #closeProgress(): void {
-    if (this.#progressFd === undefined) return;
-    this.#spool.fileSystem.close(this.#progressFd);
-    this.#progressFd = undefined;
-    ignoreMissing(() => this.#spool.fileSystem.unlink(progressPath(this.path)));
-  }
-}
-
-export const PROGRESS_SUFFIX = ".progress";
-
-function progressPath(claimPath: string): string {
-  return `${claimPath}${PROGRESS_SUFFIX}`;
-}
-
-/** What a consumer that died left in a progress file. */
-export function parseProgress(text: string): {
-  readonly begun: ReadonlySet<number>;
-  readonly settled: ReadonlySet<number>;
-} {
-  const begun = new Set<number>();
-  const settled = new Set<number>();
-  for (const [, kind, index] of text.matchAll(/^([sd])(\d+)$/gm)) (kind === "s" ? begun : settled).add(Number(index));
-  return { begun, settled };
 }

@@ -4,8 +4,9 @@ import type { Refusal } from "../deliver/refusal.js";
 import { SeenIds } from "../deliver/seen.js";
 import { Taker, type Step, type Taken } from "../deliver/take.js";
 import { BusError, fromErrno } from "../errors.js";
+import type { Claim } from "../settle/claim.js";
 import type { CurName } from "../settle/claim-names.js";
-import { recoverClaims } from "../settle/recover.js";
+import { recoverClaims, removeOrphanedNotes } from "../settle/recover.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { sweepTally } from "../tally.js";
@@ -65,6 +66,7 @@ export class Consumer {
   readonly #ownMoves = new Set<string>();
   /** What is left to do of the file at hand. */
   #steps: Step[] = [];
+  readonly #toReturn = new Set<Claim>();
   /** Whoever asked for a message before, until there is one. */
   #turn: Promise<void> | undefined;
   #hasLeftClaims = false;
@@ -88,7 +90,8 @@ export class Consumer {
 
   /** Brings back what dead consumers left; to be called before the first `next()`. */
   async start(): Promise<void> {
-    await this.#recover();
+    this.#recover();
+    removeOrphanedNotes(this.#spool, this.#directories, !this.#options.isShared);
     this.#sweepTally();
   }
 
@@ -111,7 +114,7 @@ export class Consumer {
   async tick(): Promise<void> {
     if (this.#isStopped) return;
     if (!this.#directories.isInPlace()) return this.fail(this.#removed());
-    if (this.#options.isShared || this.#hasLeftClaims) await this.#recover();
+    if (this.#options.isShared || this.#hasLeftClaims) this.#recover();
     if (performance.now() >= this.#sweepTallyAt) this.#sweepTally();
     if (this.#pending.hasChanged()) this.wake();
   }
@@ -138,26 +141,33 @@ export class Consumer {
 
   /** Puts the message back for another attempt, or gives it up after the last one. @param delayMs @default by the backoff */
   nack(taken: Taken, reason: string, delayMs?: number): void {
-    const { attempt } = taken.claim;
+    const { attempt } = taken;
     if (attempt >= this.#options.maxAttempts) {
-      this.#settle("give up", taken, () => taken.claim.bury(taken, "max-attempts", `attempt ${attempt}: ${reason}`));
+      const detail = `attempt ${attempt}: ${reason}`;
+      this.#settle("give up", taken, () => taken.claim.bury(taken, attempt, "max-attempts", detail));
       this.statistics.rejected++;
       return;
     }
     const dueMs = Date.now() + (delayMs ?? this.#backoffMs(attempt));
-    this.#settle("put back", taken, () => taken.claim.putBack(taken, dueMs, attempt));
+    this.#settle("put back", taken, () => taken.claim.putBack(taken, dueMs));
     this.statistics.nacked++;
     this.wake();
   }
 
   reject(taken: Taken, reason: string): void {
-    this.#settle("reject", taken, () => taken.claim.bury(taken, "rejected", reason));
+    this.#settle("reject", taken, () => taken.claim.bury(taken, taken.attempt, "rejected", reason));
     this.statistics.rejected++;
   }
 
-  /** Puts the message back as if it had not been handed out. */
+  /** Puts the message back as if it had not been handed out, when this consumer closes. */
   release(taken: Taken): void {
-    this.#settle("put back", taken, () => taken.claim.putBack(taken, Date.now(), taken.claim.attempt - 1));
+    this.#toReturn.add(taken.claim);
+    try {
+      taken.claim.takeBack(taken.index);
+    } catch {
+      // It goes back all the same; only the attempt counts.
+    }
+    this.#taker.finish(taken);
   }
 
   /** Hands out nothing more; a waiting `next()` returns undefined. */
@@ -180,6 +190,7 @@ export class Consumer {
     this.stop();
     await this.#turn;
     for (const step of this.#steps.splice(0)) this.#returnUnused(step);
+    for (const claim of this.#toReturn) this.#return(claim);
     this.#seen.flush();
     this.#alarm.close();
   }
@@ -211,20 +222,17 @@ export class Consumer {
   /** Does the steps of the file at hand up to the next message. */
   #nextOfFile(): Taken | undefined {
     for (let step = this.#steps[0]; step !== undefined; step = this.#steps[0]) {
-      const taken = this.#taker.execute(step);
+      const taken = this.#isExhausted(step) ? this.#giveUp(step) : this.#taker.execute(step);
       this.#steps.shift();
       if (taken === undefined) continue;
-      if (taken.claim.attempt > this.#options.maxAttempts) this.#buryExhausted(taken);
-      else {
-        this.statistics.delivered++;
-        return taken;
-      }
+      this.statistics.delivered++;
+      return taken;
     }
     return undefined;
   }
 
-  async #recover(): Promise<void> {
-    const { recovered, left } = await recoverClaims(this.#spool, this.#directories, this.#options.isDead);
+  #recover(): void {
+    const { recovered, left } = recoverClaims(this.#spool, this.#directories, this.#options.isDead);
     this.#hasLeftClaims = left > 0;
     if (recovered > 0) this.wake();
   }
@@ -257,14 +265,19 @@ export class Consumer {
     this.#ownMoves.add(name);
   }
 
-  /** It was in work when its consumer died, and that was its last attempt. */
-  #buryExhausted(taken: Taken): void {
-    const attempts = taken.claim.attempt - 1;
-    const detail = `its consumer died while handling it, ${attempts} times in all`;
-    const [reason, why] = taken.isSuspect
-      ? (["consumer-died", detail] as const)
-      : (["max-attempts", `after ${attempts} attempts`] as const);
-    this.#settle("give up", taken, () => taken.claim.bury(taken, reason, why));
+  #isExhausted({ attempt, verdict }: Step): boolean {
+    return verdict.kind === "deliver" && attempt > this.#options.maxAttempts;
+  }
+
+  /** Its last attempt was the one in which its consumer died. */
+  #giveUp({ claim, index, attempt, isSuspect, raw, verdict }: Step): undefined {
+    if (verdict.kind !== "deliver") return;
+    const attempts = attempt - 1;
+    const detail = isSuspect
+      ? `its consumer died while handling it, ${attempts} times in all`
+      : `after ${attempts} attempts`;
+    const { envelope, sender } = verdict;
+    claim.bury({ index, envelope, raw, sender }, attempts, isSuspect ? "consumer-died" : "max-attempts", detail);
     this.statistics.rejected++;
   }
 
@@ -277,11 +290,24 @@ export class Consumer {
     this.#taker.finish(taken);
   }
 
+  /** What was never handed out goes back; what was not meant to be handed out is done with now, while it is known to be that. */
   #returnUnused(step: Step): void {
-    const { claim, index, raw, verdict } = step;
-    if (verdict.kind !== "deliver") return void this.#taker.execute(step);
-    const { envelope, sender } = verdict;
-    claim.putBack({ index, envelope, raw, sender }, Date.now(), claim.attempt - 1);
+    this.#toReturn.add(step.claim);
+    if (step.verdict.kind === "deliver" && !this.#taker.isRepeat(step)) return;
+    try {
+      this.#taker.execute(step);
+    } catch {
+      // Judged anew by whoever comes next.
+    }
+  }
+
+  #return(claim: Claim): void {
+    try {
+      claim.release();
+    } catch (error) {
+      const { message, code } = fromErrno(error, "put back a message of", this.#directories.path);
+      process.emitWarning(`${message}; the next consumer finds it`, { type: "AgentbusWarning", code });
+    }
   }
 
   #refused(refusal: Refusal): void {

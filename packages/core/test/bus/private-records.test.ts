@@ -19,7 +19,7 @@ test("what a consumer had not yet judged when it died is judged by the next one"
   // As a process leaves it that was killed in its handler of the first line, before it looked at the others.
   const claim = join(spool.path, subscription, "cur", `1~${bus.user}~token-1~${FILE}.json`);
   fs.writeFileSync(claim, lines.map((each) => `${each}\n`).join(""));
-  fs.writeFileSync(`${claim}.progress`, "s0\n");
+  fs.writeFileSync(join(spool.path, subscription, "cur", `${FILE}.json.progress`), "s0\n");
 
   const delivered: [string, number][] = [];
   await bus.subscribe("build.*", { durable: "ci" }, ({ id, attempt }) => delivered.push([id, attempt]));
@@ -40,9 +40,9 @@ test("what a consumer had not yet judged when it died is judged by the next one"
   });
   assert.deepEqual(
     reasons.map(({ reason }) => reason),
-    ["not-for-this-subscription", "invalid-envelope", "invalid-envelope"],
+    ["not-for-this-subscription", "invalid-envelope", "invalid-json"],
   );
   for (const { sender } of reasons) assert.deepEqual(sender, { uid: bus.uid, user: bus.user });
   const copy = fs.readFileSync(join(spool.path, subscription, "dead", `${FILE}.000001.json`), "utf8");
-  assert.equal(copy, `${lines[1]}\n`);
+  assert.equal(copy, lines[1]);
 });

@@ -7,7 +7,7 @@ import { Pending } from "#core/deliver/pending.js";
 import { Directory } from "#core/directory.js";
 import { nodeFileSystem } from "#core/file-system.js";
 import { NameSource } from "#core/message-name.js";
-import { AT_ONCE_DUE_MS, retryName } from "#core/settle/claim-names.js";
+import { retryName } from "#core/settle/claim-names.js";
 
 const names = new NameSource();
 
@@ -80,7 +80,7 @@ test("an event during a long listing makes another one follow", async () => {
 
 test("what is to be tried again keeps its place while messages arrive", async () => {
   const file = names.messageFile(5, names.ulid());
-  const retry = retryName({ dueMs: AT_ONCE_DUE_MS, attempts: 1, file });
+  const retry = retryName({ dueMs: 1, attempts: 1, file });
   fs.writeFileSync(join(dir, "retry", retry), "");
   const second = arrive();
   await pending.look();
@@ -92,7 +92,7 @@ test("what is to be tried again keeps its place while messages arrive", async ()
 
 test("whatever else happens in new/ makes it look at everything", async () => {
   await pending.look();
-  const retry = retryName({ dueMs: AT_ONCE_DUE_MS, attempts: 1, file: names.messageFile(5, names.ulid()) });
+  const retry = retryName({ dueMs: 1, attempts: 1, file: names.messageFile(5, names.ulid()) });
   fs.writeFileSync(join(dir, "retry", retry), "");
   pending.notice(".wake-somebody");
   assert.deepEqual(await takeAll(), [retry]);

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { PersonalSpool, until } from "../support/personal-spool.js";
+import { Puppet } from "./puppet.js";
+
+const FILES = 60;
+const IN_ONE = 5;
+
+test("workers that start together after a crash share what was left, and none of it comes twice", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const bus = await spool.bus();
+  await (await bus.subscribe("work", { durable: "ci", shared: true })).close();
+  for (let file = 0; file < FILES; file++) {
+    await Promise.all(Array.from({ length: IN_ONE }, (_, line) => bus.publish("work", file * IN_ONE + line)));
+  }
+  const dir = join(spool.path, "subscriptions", `${bus.user}~ci`);
+  leaveInWork(dir, bus.user);
+
+  const workers = await Promise.all([1, 2, 3].map(() => Puppet.start(context, spool.path)));
+  await Promise.all(workers.map((worker) => worker.call("open")));
+  const options = { durable: "ci", shared: true };
+  await Promise.all(workers.map((worker) => worker.call("subscribe", "work", options, "ack")));
+  await until(() => ["new", "cur", "retry"].every((part) => fs.readdirSync(join(dir, part)).length === 0));
+
+  const handled = workers.flatMap((worker) => worker.handled.map(({ data }) => data as number));
+  const expected = Array.from({ length: FILES * IN_ONE }, (_, n) => n).filter((n) => n % IN_ONE !== 0);
+  assert.deepEqual(
+    handled.sort((a, b) => a - b),
+    expected,
+  );
+});
+
+/** As a consumer leaves it that had acknowledged the first message of every file, and was killed in its handler of the second. */
+function leaveInWork(dir: string, user: string): void {
+  for (const file of fs.readdirSync(join(dir, "new"))) {
+    fs.renameSync(join(dir, "new", file), join(dir, "cur", `1~${user}~aaaaaaaaaaaaaaaa-1~${file}`));
+    fs.writeFileSync(join(dir, "cur", `${file}.progress`), "s0\nd0\ns1\n");
+  }
+}
