@@ -8,7 +8,14 @@ import type { Spool } from "../spool.js";
 
 const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = fs.constants;
 /** Blanks kept ready by a bus that publishes more than once. */
-const MAX_BLANKS = 4;
+const MAX_BLANKS = 8;
+/** Used drafts that may wait to be removed. */
+const MAX_USED = 16;
+/**
+ * How long after a publish the outbox is tidied, in milliseconds. Not at once: the subscriber that the link has just woken may be
+ * waiting for this very processor.
+ */
+const TIDY_AFTER_MS = 2;
 
 /** A file in `outbox/`, open for writing and not yet anybody's message. */
 export interface Draft {
@@ -25,8 +32,10 @@ export interface Draft {
 export class Drafts {
   readonly #spool: Spool;
   #blanks: Draft[] = [];
+  /** Linked elsewhere, and still in the outbox too. */
+  #used: Draft[] = [];
   #taken = 0;
-  #refill: NodeJS.Immediate | undefined;
+  #tidying: NodeJS.Timeout | undefined;
   #isClosed = false;
   #cancelAtExit: (() => void) | undefined;
 
@@ -37,8 +46,7 @@ export class Drafts {
   /** @throws BusError ERR_DISK_FULL, ERR_TOO_MANY_FILES, ERR_ACCESS, ERR_IO */
   write(bytes: Uint8Array): Draft {
     const draft = this.#blanks.pop() ?? this.#create();
-    // A process that publishes once gains nothing from blanks.
-    if (this.#taken++ > 0) this.#refillSoon();
+    this.#taken++;
     try {
       writeAll(this.#spool.fileSystem, draft.fd, bytes);
     } catch (error) {
@@ -48,7 +56,16 @@ export class Drafts {
     return draft;
   }
 
-  /** Gives the draft up, or takes its name from the outbox once it is linked elsewhere. */
+  /** Removes a draft that is linked elsewhere, in a while. */
+  release(draft: Draft): void {
+    // A process that publishes once has nothing better to do.
+    if (this.#isClosed || this.#taken === 1 || this.#used.length >= MAX_USED) return this.discard(draft);
+    this.#used.push(draft);
+    this.#cancelAtExit ??= atExit(() => this.close());
+    this.#tidying ??= setTimeout(() => this.#tidy(), TIDY_AFTER_MS).unref();
+  }
+
+  /** Gives a draft up. */
   discard({ fd, path }: Draft): void {
     this.#spool.fileSystem.close(fd);
     ignoreMissing(() => this.#spool.fileSystem.unlink(path));
@@ -65,24 +82,19 @@ export class Drafts {
 
   close(): void {
     this.#isClosed = true;
-    if (this.#refill !== undefined) clearImmediate(this.#refill);
-    for (const blank of this.#blanks.splice(0)) this.discard(blank);
+    clearTimeout(this.#tidying);
+    for (const draft of [...this.#used.splice(0), ...this.#blanks.splice(0)]) this.discard(draft);
     this.#cancelAtExit?.();
   }
 
-  #refillSoon(): void {
-    if (this.#isClosed || this.#refill !== undefined || this.#blanks.length >= MAX_BLANKS) return;
-    this.#cancelAtExit ??= atExit(() => this.close());
-    this.#refill = setImmediate(() => {
-      this.#refill = undefined;
-      try {
-        if (!this.#isClosed && this.#blanks.length < MAX_BLANKS) this.#blanks.push(this.#create());
-      } catch {
-        // No blank now; the publish that needs one creates it and reports what is wrong.
-        return;
-      }
-      this.#refillSoon();
-    });
+  #tidy(): void {
+    this.#tidying = undefined;
+    try {
+      for (const draft of this.#used.splice(0)) this.discard(draft);
+      while (this.#blanks.length < MAX_BLANKS) this.#blanks.push(this.#create());
+    } catch {
+      // What could not be removed is swept when this process is gone; what could not be made, the publish that needs it reports.
+    }
   }
 
   #create(): Draft {

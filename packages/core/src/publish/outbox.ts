@@ -221,7 +221,7 @@ export class Outbox {
     if (parcel.keepsLink && delivery.stored.length > 0) {
       return { ...delivery, keptPath: this.#drafts.keep(draft, `.${process.pid}-${fileName}.receipt`) };
     }
-    this.#drafts.discard(draft);
+    this.#drafts.release(draft);
     return delivery;
   }
 
