@@ -82,7 +82,8 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
     let last: Message<Data> | undefined;
     return {
       next: async () => {
-        if (this.#parts.autoAck) await last?.ack();
+        // One that was put back because the subscription closed meanwhile is not ours to acknowledge.
+        if (this.#parts.autoAck && last?.isSettled === false) await last.ack();
         await this.#roomFor(this.#parts.maxInFlight);
         const taken = await this.#consumer.next();
         last = taken === undefined ? undefined : this.#messageOf(taken);

@@ -264,6 +264,21 @@ test("drain lets handlers finish; close puts their messages back and aborts thei
   assert.equal((await refusalOf(bus.subscribe("x"))).code, "ERR_CLOSED");
 });
 
+test("a signal that ends a subscription in the middle of its loop ends the loop, not with an error", async (context) => {
+  const spool = await TestSpool.make(context);
+  const bus = await spool.bus();
+  const stop = new AbortController();
+  const subscription = await bus.subscribe("x", { signal: stop.signal });
+  await bus.publish("x", 1);
+  const taken: unknown[] = [];
+  for await (const message of subscription) {
+    taken.push(message.data);
+    stop.abort();
+    await subscription.done;
+  }
+  assert.deepEqual(taken, [1]);
+});
+
 test("an aborted signal ends what waits: a subscription, a bus, a wait for an answer", async (context) => {
   const spool = await TestSpool.make(context);
   const stop = new AbortController();
