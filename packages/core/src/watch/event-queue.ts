@@ -1,5 +1,4 @@
 import fs from "node:fs";
-import { performance } from "node:perf_hooks";
 
 /**
  * The kernel keeps so many events for a process at the least (inotify(7), `max_queued_events`); what comes on top is lost …
