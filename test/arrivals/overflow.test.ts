@@ -63,10 +63,10 @@ test("a subscription whose events never come finds everything by looking now and
   const watch = fs.watch;
   const elsewhere = join(spool, "pipes");
   let watched = 0;
-  fs.watch = ((_dir: fs.PathLike, ...rest: unknown[]) => {
+  fs.watch = (_dir: fs.PathLike, ...rest: unknown[]) => {
     watched++;
     return (watch as (...args: unknown[]) => fs.FSWatcher)(elsewhere, ...rest);
-  }) as typeof fs.watch;
+  };
   const subscribing = bus.subscribe("n", { durable: "deaf" }, ({ data }) => void got.push(data));
   await subscribing.finally(() => (fs.watch = watch));
   assert.equal(watched, 1);

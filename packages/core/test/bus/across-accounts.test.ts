@@ -124,7 +124,7 @@ console.log(JSON.stringify(outcome ?? null));`;
   });
 
   test("everything in the spool has the owner, the group and the mode of the table", () => {
-    const gid = Number(fs.statSync(spool).gid);
+    const gid = fs.statSync(spool).gid;
     for (const path of fs.readdirSync(spool, { recursive: true, encoding: "utf8" })) {
       const stat = fs.lstatSync(join(spool, path));
       assert.equal(stat.gid, gid, path);

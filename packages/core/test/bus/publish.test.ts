@@ -147,7 +147,7 @@ describe("what cannot be published is refused before anything is written", () =>
     await assert.rejects(bus.publish("x", 1, { prioritty: 1 } as never), /no option "prioritty"; it has: .*priority/);
     await assert.rejects(bus.publish("x", 1, { priority: 10 }), /priority must be a whole number from 0 to 9/);
     await assert.rejects(bus.publish("x", 1, { sync: "always" as never }), /sync must be "none" or "data" or "full"/);
-    await assert.rejects(bus.publish("x", 1n as never), TypeError);
+    await assert.rejects(bus.publish("x", 1n), TypeError);
     await assert.rejects(
       bus.publish("x", () => 1),
       TypeError,
@@ -320,7 +320,7 @@ test("hops grow from message to message through handlers, and a loop is refused 
   await until(() => refusal !== undefined);
   assert.equal(refusal?.code, "ERR_HOPS");
   assert.deepEqual(hops, [undefined, ...Array.from({ length: 16 }, (_, i) => i + 1)]);
-  assert.deepEqual((refusal?.details as { correlationid: string }).correlationid, id);
+  assert.equal((refusal?.details as { correlationid?: string } | undefined)?.correlationid, id);
 });
 
 test("what a handler publishes names its cause; from an iterator, the cause is an option", async (context) => {
