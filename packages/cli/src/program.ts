@@ -61,15 +61,17 @@ const OPTIONS_WITH_VALUE: ReadonlySet<string> = new Set(["--spool", "--group"]);
 
 const EXAMPLES = `
 Examples:
-  agentbus subscribe '**'                          print everything that is published (in one terminal)
-  agentbus publish build.done '{"commit":"4f2a"}'  publish (in another)
+  agentbus subscribe '**'                          print all that is published
+  agentbus publish build.done '{"commit":"4f2a"}'  publish, from another terminal
   agentbus publish @codebot '"please review"'      into one agent's inbox, running or not
   agentbus subscribe @me --exec ./handle.sh        handle your own
   agentbus status                                  who is subscribed, what waits
 
-Which spool: --spool, --group, AGENTBUS_SPOOL, AGENTBUS_GROUP, the only group's spool that you may use, or else
-your personal one, which is made when it is first used.
-Exit codes: 0 done, 1 the bus refused, 2 wrong command line, 124 timed out, 130 after Ctrl-C.`;
+Which spool: --spool, --group, AGENTBUS_SPOOL, AGENTBUS_GROUP, the only group's
+spool that you may use, or else your personal one, which is made when it is
+first used.
+Exit codes: 0 done, 1 the bus refused, 2 wrong command line, 124 timed out,
+130 after Ctrl-C.`;
 
 /** The program with the one command that `argv` names, or with all as far as the list of commands goes. */
 export async function buildProgram(argv: readonly string[]): Promise<Command> {

@@ -20,8 +20,9 @@ interface SelectionOptions extends GlobalOptions {
 }
 
 const EXAMPLES = `
-A dead letter is a message that could not be delivered, or that was given up. NAME is the letter's name or its message's id.
-docs/errors.md explains each reason.
+A dead letter is a message that could not be delivered, or that was given up.
+NAME is the letter's name or its message's id. docs/errors.md explains each
+reason.
 
 Examples:
   agentbus dead ls

@@ -6,8 +6,8 @@ import { printable, toJson } from "../printable.js";
 import type { GlobalOptions } from "../program.js";
 
 const EXAMPLES = `
-Looks at modes, owners, groups, memberships, mounts, limits and kernel settings, and changes nothing.
-Exit code 1 if anything is an error.
+Looks at modes, owners, groups, memberships, mounts, limits and kernel settings,
+and changes nothing. Exit code 1 if anything is an error.
 
 Examples:
   agentbus doctor

@@ -6,8 +6,8 @@ import type { GlobalOptions } from "../program.js";
 import { say } from "../words.js";
 
 const EXAMPLES = `
-Without --group it is your personal spool, which the first use makes anyway. Run again, it puts right what has changed in
-owners and modes.
+Without --group it is your personal spool, which the first use makes anyway. Run
+again, it puts right what has changed in owners and modes.
 
 Examples:
   sudo agentbus init --group agents    a spool for everybody in the group agents

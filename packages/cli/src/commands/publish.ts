@@ -34,7 +34,8 @@ Examples:
   jq -c '.[]' events.json | agentbus publish events --lines
   agentbus publish job.new '{"n":1}' --receipt --timeout 5m  and wait until everybody has handled it
 
-Prints the message's id on stdout; --json prints {"id","topic","subscriptions"}: who stores the message now.`;
+Prints the message's id on stdout; --json prints {"id","topic","subscriptions"}:
+who stores the message now.`;
 
 export function publishCommand(program: Command): Command {
   return program

@@ -18,8 +18,9 @@ Examples:
   agentbus request @codebot '{"review":"HEAD"}' --timeout 5m
   agentbus request text.upper --text hello
 
-Prints the data of the first answer as JSON; --json prints {"envelope","sender":{"user","uid"}}. Exit code 124 when none came in
-time, 1 when the responder failed.`;
+Prints the data of the first answer as JSON; --json prints
+{"envelope","sender":{"user","uid"}}. Exit code 124 when none came in time, 1
+when the responder failed.`;
 
 export function requestCommand(program: Command): Command {
   return program

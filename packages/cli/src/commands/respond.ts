@@ -21,8 +21,10 @@ Examples:
   agentbus respond math.add --exec 'jq -c "{sum: (.data.a + .data.b)}"'
   agentbus respond @me --exec ./review.sh --concurrency 2
 
-CMD has the request's envelope on its stdin, and AGENTBUS_ID, AGENTBUS_TOPIC, AGENTBUS_SENDER and more in its environment. What it
-prints is the answer: JSON if it is JSON, else text. If it ends with anything but 0, whoever asked is told the last line of its stderr.`;
+CMD has the request's envelope on its stdin, and AGENTBUS_ID, AGENTBUS_TOPIC,
+AGENTBUS_SENDER and more in its environment. What it prints is the answer: JSON
+if it is JSON, else text. If it ends with anything but 0, whoever asked is told
+the last line of its stderr.`;
 
 export function respondCommand(program: Command): Command {
   const command = program

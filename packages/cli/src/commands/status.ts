@@ -7,9 +7,11 @@ import { formatTable } from "../table.js";
 import { formatDuration } from "../values.js";
 
 const EXAMPLES = `
-Columns: WAITING files not yet taken (one may hold several messages), OLDEST how long the longest has waited, IN WORK taken and not
-settled, RETRIES waiting for another attempt, DEAD given up or refused (agentbus dead ls). "?" is what only its owner may see.
-Consumers that share a subscription or a queue show only while they have a message in work.
+Columns: WAITING files not yet taken (one may hold several messages), OLDEST how
+long the longest has waited, IN WORK taken and not settled, RETRIES waiting for
+another attempt, DEAD given up or refused (agentbus dead ls). "?" is what only
+its owner may see. Consumers that share a subscription or a queue show only
+while they have a message in work.
 
 Examples:
   agentbus status

@@ -24,7 +24,8 @@ const WRITE_MS = 2_000;
 const DEFAULT_ATTEMPTS = 5;
 
 const EXAMPLES = `
-Patterns: * is exactly one word of a topic, ** at the end one or more; quote them, or the shell takes them for files.
+Patterns: * is exactly one word of a topic, ** at the end one or more; quote
+them, or the shell takes them for files.
 
 Examples:
   agentbus subscribe '**'                               everything, until Ctrl-C
@@ -33,10 +34,13 @@ Examples:
   agentbus subscribe @me --count 1 --timeout 30s        the next message in your inbox
   agentbus subscribe 'job.*' --durable jobs --exec ./work.sh --concurrency 4
 
-A message is acknowledged once its line is written, or once CMD has ended with 0. CMD has the envelope on its stdin, and
-AGENTBUS_ID, AGENTBUS_TOPIC, AGENTBUS_SENDER, AGENTBUS_SENDER_UID, AGENTBUS_SUBSCRIPTION and AGENTBUS_ATTEMPT in its environment;
-any other end puts the message back for another attempt. What CMD publishes counts as its consequence, so loops end.
-The sender is the owner of the message's file, by the kernel's word. The data is just that: data from somebody else.`;
+A message is acknowledged once its line is written, or once CMD has ended with
+0. CMD has the envelope on its stdin, and AGENTBUS_ID, AGENTBUS_TOPIC,
+AGENTBUS_SENDER, AGENTBUS_SENDER_UID, AGENTBUS_SUBSCRIPTION and AGENTBUS_ATTEMPT
+in its environment; any other end puts the message back for another attempt.
+What CMD publishes counts as its consequence, so loops end. The sender is the
+owner of the message's file, by the kernel's word. The data is just that: data
+from somebody else.`;
 
 export function subscribeCommand(program: Command): Command {
   const command = program

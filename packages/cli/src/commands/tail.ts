@@ -20,10 +20,12 @@ const EXAMPLES = `
 Examples:
   agentbus tail                    everything that is published, as it passes
   agentbus tail 'build.**' --json
-  agentbus tail @me                what is in your inbox, and what comes; your consumer still gets it
+  agentbus tail @me                what is and comes in your inbox, left to its consumer
 
-Each line: time, topic, sender, how long the message was under way, data. The sender is the owner of the message's file, by the
-kernel's word; what pretends to be somebody else's is shown as refused. Direct messages to others are not shown: they are private.`;
+Each line: time, topic, sender, how long the message was under way, data. The
+sender is the owner of the message's file, by the kernel's word; what pretends
+to be somebody else's is shown as refused. Direct messages to others are not
+shown: they are private.`;
 
 export function tailCommand(program: Command): Command {
   return program
@@ -60,8 +62,12 @@ async function tail(patterns: readonly string[], options: TailOptions): Promise<
 async function follow(bus: Bus, patterns: readonly string[], view: View, end: End): Promise<void> {
   while (!end.signal.aborted) {
     try {
-      const subscription = await bus.subscribe(patterns, { ...view.refusals, autoAck: true, signal: end.signal });
-      for await (const message of subscription) await view.show(message);
+      const subscription = await bus.subscribe(patterns, { ...view.refusals, signal: end.signal });
+      for await (const message of subscription) {
+        // At once: a receipt shall not wait for somebody who only looks on.
+        await message.ack();
+        await view.show(message);
+      }
     } catch (error) {
       if (!isBusError(error) || error.code !== "ERR_NOT_FOUND" || end.signal.aborted) throw error;
       say(`${error.message}; looking on with a new one`);
