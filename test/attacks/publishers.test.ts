@@ -202,8 +202,7 @@ describe("a publisher among hostile subscriptions", { skip: NEEDS_ROOT }, () => 
       spool.path,
       mallory.name,
     );
-    const modest = await spool.another(bob);
-    spawnSync("prlimit", ["--pid", String(modest.pid), "--nofile=200:200"]);
+    const modest = await spool.another(bob, 200);
     for (const data of ["many 1", "many 2"]) {
       const stored = await publish(data, {}, modest);
       assert.equal(stored.length, 301);

@@ -9,9 +9,20 @@ import { Receiver } from "./receiver.js";
 /** What mallory puts in the place of somebody else's directory. */
 const SQUATS: Readonly<Record<string, (tools: Tools, path: string, own: string) => unknown>> = {
   "a directory": ({ fs: files }, path) => (files.mkdirSync(path), files.chmodSync(path, 0o777)),
+  // Right in everything but its owner.
   "a whole subscription": ({ fs: files }, path) => {
-    for (const part of ["", "/new", "/cur", "/retry", "/dead"]) files.mkdirSync(path + part);
-    files.writeFileSync(`${path}/subscription.json`, "{}");
+    const [user = "", name = ""] = (path.split("/").at(-1) ?? "").split("~");
+    const common = { layout: 1, user, name, createdAt: new Date().toISOString() };
+    const record =
+      name === "inbox"
+        ? { ...common, kind: "inbox", patterns: [], address: `@${user}` }
+        : { ...common, kind: "durable", patterns: ["squat.*"] };
+    for (const part of ["", "/new", "/cur", "/retry", "/dead", "/tally"]) {
+      files.mkdirSync(path + part);
+      files.chmodSync(path + part, 0o3777);
+    }
+    files.writeFileSync(`${path}/subscription.json`, JSON.stringify(record));
+    files.chmodSync(`${path}/subscription.json`, 0o644);
   },
   "a file": ({ fs: files }, path) => files.writeFileSync(path, "x"),
   "a FIFO": ({ spawnSync }, path) => spawnSync("mkfifo", [path]),

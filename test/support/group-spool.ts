@@ -55,8 +55,8 @@ export class GroupSpool {
   }
 
   /** Another process of an account. */
-  async another(account: Account): Promise<Person> {
-    const person = await Person.start(account);
+  async another(account: Account, maxOpenFiles?: number): Promise<Person> {
+    const person = await Person.start(account, maxOpenFiles);
     this.#people.add(person);
     return person;
   }

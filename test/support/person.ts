@@ -27,6 +27,9 @@ interface Answer {
   readonly failure?: Failure;
 }
 
+/** Longer than any task takes, in milliseconds. */
+const ANSWER_WITHIN_MS = 60_000;
+
 /** A process that runs as an account of its own, with the groups that a login gives it, under the umask 077. */
 export class Person implements Account {
   readonly name: string;
@@ -51,12 +54,16 @@ export class Person implements Account {
     });
   }
 
-  static async start(account: Account): Promise<Person> {
+  /** @param maxOpenFiles how many files it may have open @default as many as this process */
+  static async start(account: Account, maxOpenFiles?: number): Promise<Person> {
     const path = new URL("./person-process.js", import.meta.url).pathname;
     const child = fork(path, [account.name, String(account.gid)], {
       serialization: "advanced",
       cwd: "/",
-      execArgv: [],
+      // ulimit, because prlimit(2) of another account's process is more than some containers allow root.
+      ...(maxOpenFiles === undefined
+        ? { execArgv: [] }
+        : { execPath: "/bin/sh", execArgv: ["-c", `ulimit -n ${maxOpenFiles}; exec "$0" "$@"`, process.execPath] }),
       // What handlers throw on purpose is no news.
       env: { PATH: process.env["PATH"], NODE_NO_WARNINGS: "1" },
     });
@@ -97,7 +104,16 @@ export class Person implements Account {
   }
 
   async #answer(id: number): Promise<unknown> {
-    const { result, failure } = await new Promise<Omit<Answer, "id">>((resolve) => this.#waiting.set(id, resolve));
+    const { result, failure } = await new Promise<Omit<Answer, "id">>((resolve) => {
+      const timer = setTimeout(() => {
+        const frozen = new Error(`${this.name}'s process has not answered for ${ANSWER_WITHIN_MS} ms: is it frozen?`);
+        resolve({ failure: frozen });
+      }, ANSWER_WITHIN_MS);
+      this.#waiting.set(id, (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+    });
     if (failure !== undefined) throw Object.assign(new Error(failure.message), failure);
     return result;
   }

@@ -6,13 +6,14 @@ import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import fs from "node:fs";
+import net from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import "ajv/dist/2020.js";
 import { createBus, type Bus } from "#core/bus.js";
 import { NameSource } from "#core/message-name.js";
 
-export { createBus, delay, fs, join, spawn, spawnSync };
+export { createBus, delay, fs, join, net, spawn, spawnSync };
 export type { Bus, ChildProcess };
 
 const names = new NameSource();
