@@ -114,14 +114,12 @@ describe("a member and the inboxes of others", { skip: NEEDS_ROOT }, () => {
 
   test("cannot list where another waits for answers, nor answer a request that it cannot read", async () => {
     const { alice, bob, mallory } = spool;
-    await alice.run(
-      async ({ openedBus }, path, me) => {
-        const bus = await openedBus(path);
-        await bus.respond(`@${me}`, async () => new Promise((resolve) => setTimeout(() => resolve("alice's"), 300)));
-      },
-      spool.path,
-      alice.name,
-    );
+    await alice.run(async ({ openedBus, keep, delay }, path) => {
+      const bus = await openedBus(path);
+      const slowly = () => delay(300, "alice's");
+      const responder = await bus.respond(`@${bus.user}`, slowly);
+      keep["responder"] = () => responder.close();
+    }, spool.path);
     const asked = bob.run(
       async ({ openedBus }, path, to) => {
         const answer = await (await openedBus(path)).request(to, "a question", { timeoutMs: 10_000 });
@@ -145,5 +143,46 @@ describe("a member and the inboxes of others", { skip: NEEDS_ROOT }, () => {
     );
     assert.equal(listed, "EACCES");
     assert.deepEqual(await asked, ["alice's", alice.name]);
+    await alice.run(({ keep }) => (keep["responder"] as () => Promise<void>)());
+  });
+
+  test("cannot have another's question answered with what was asked by somebody else", async () => {
+    const { alice, bob, mallory } = spool;
+    await alice.run(async ({ openedBus, delay }, path) => {
+      const bus = await openedBus(path);
+      await bus.respond(
+        `@${bus.user}`,
+        async ({ data }) => {
+          if (data === "bob's question") await delay(500);
+          return `the answer to ${String(data)}`;
+        },
+        { concurrency: 10 },
+      );
+    }, spool.path);
+    await mallory.run(
+      async ({ openedBus, nextUlids }, path, victim) => {
+        const bus = await openedBus(path);
+        // She is asked something as well, at the same moment; so she knows where bob waits, and about which id.
+        await bus.subscribe("open.question", async ({ id, envelope }) => {
+          for (const guess of nextUlids(id, 5)) {
+            await bus.publish(victim, "mallory's question", { id: guess, replyTo: envelope.replyto });
+          }
+        });
+      },
+      spool.path,
+      `@${alice.name}`,
+    );
+    const answer = await bob.run(
+      async ({ openedBus }, path, to) => {
+        const bus = await openedBus(path);
+        const open = bus.request("open.question", "for all", { timeoutMs: 1_000 }).catch(() => undefined);
+        const direct = bus.request(to, "bob's question", { timeoutMs: 10_000 });
+        await open;
+        return (await direct).data;
+      },
+      spool.path,
+      `@${alice.name}`,
+    );
+    assert.equal(answer, "the answer to bob's question");
   });
 });

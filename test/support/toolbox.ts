@@ -33,6 +33,18 @@ export function ulid(): string {
   return names.ulid();
 }
 
+/** The ULIDs that a publisher gives next within the same millisecond. */
+export function nextUlids(id: string, count: number): string[] {
+  const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  const number = id.split("").reduce((sum, digit) => sum * 32n + BigInt(alphabet.indexOf(digit)), 0n);
+  return Array.from({ length: count }, (_, index) => {
+    let rest = number + BigInt(index + 1);
+    let text = "";
+    for (; text.length < 26; rest /= 32n) text = alphabet.charAt(Number(rest % 32n)) + text;
+    return text;
+  });
+}
+
 /** A message file's name, well-formed. */
 export function messageName(priority = 5, order = ulid()): string {
   return `${priority}-${order}-${names.random(26)}.json`;

@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { monotonicFactory } from "ulid";
+import { monotonicFactory, ulid as newUlid } from "ulid";
 
 /**
  * `<priority>-<ulid>-<random>`: name order is delivery order, and the random part, which the id does not give away, keeps a
@@ -40,9 +40,17 @@ export class NameSource {
     return this.#nextUlid();
   }
 
-  /** A message file's name. @param ulid orders it among this publisher's messages of that priority. */
-  messageFile(priority: number, ulid: string): string {
-    return `${priority}-${ulid}-${this.#random.text(RANDOM_LENGTH)}.json`;
+  /**
+   * One that nobody can guess from another: within a millisecond `ulid()` counts up. A millisecond early, so that it sorts before
+   * whatever is named from now on.
+   */
+  secretUlid(): string {
+    return newUlid(Date.now() - 1, () => this.#random.fraction());
+  }
+
+  /** A message file's name. @param order a ULID: its place among this publisher's messages of that priority. */
+  messageFile(priority: number, order: string): string {
+    return `${priority}-${order}-${this.#random.text(RANDOM_LENGTH)}.json`;
   }
 
   /** The same place in the order, under a name that nobody else knows. */

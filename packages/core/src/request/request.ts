@@ -38,7 +38,8 @@ export async function request<Data>(
   requireInteger("timeoutMs", timeoutMs, 1, MAX_TIMER_MS);
   signal?.throwIfAborted();
   await mailbox.open();
-  const id = spool.names.ulid();
+  // Whoever knew it could have somebody else's question answered in the place of this one.
+  const id = spool.names.secretUlid();
   const from = destination.startsWith("@") ? parseAddress(destination).user : undefined;
   const waiting = new AbortController();
   const answered = new Promise<Message>((resolve, reject) => {
