@@ -9,11 +9,12 @@ import fs from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { deadLetters, diagnose, inspect } from "@agentbus/core";
 import "ajv/dist/2020.js";
 import { createBus, type Bus } from "#core/bus.js";
 import { NameSource } from "#core/message-name.js";
 
-export { createBus, delay, fs, join, net, spawn, spawnSync };
+export { createBus, deadLetters, delay, diagnose, inspect, fs, join, net, spawn, spawnSync };
 export type { Bus, ChildProcess };
 
 const names = new NameSource();
