@@ -1,29 +1,19 @@
 import { causeInEnvironment, type Cause } from "./context.js";
-import { BusError, fromErrno } from "./errors.js";
+import type { PeekedMessage } from "./deliver/peek.js";
+import { BusError } from "./errors.js";
 import { openSpool, type SpoolSeams } from "./open-spool.js";
 import { refuseUnknownOptions, requireInteger, requireOneOf } from "./options.js";
-import type { PeekedMessage } from "./deliver/peek.js";
 import type { SyncLevel } from "./publish/fan-out.js";
 import { Publisher, type PublishOptions, type PublishResult } from "./publish/publisher.js";
-import { ReplyMailbox } from "./request/reply-mailbox.js";
-import { request, type Answer, type RequestOptions } from "./request/request.js";
-import { answering, type Responder } from "./request/respond.js";
+import type { Receiver, ReceiverOptions } from "./receiver.js";
+import type { Answer, RequestOptions } from "./request/request.js";
+import type { Responder } from "./request/respond.js";
 import type { Spool, SpoolLimits } from "./spool.js";
-import { createSubscription, placeOf, removeSubscription } from "./subscribe/make-subscription.js";
-import type { Message } from "./subscribe/message.js";
-import {
-  openSubscription,
-  wishOf,
-  type SubscribeOptions,
-  type SubscriptionHost,
-} from "./subscribe/open-subscription.js";
-import { peekInbox, type PeekOptions } from "./subscribe/peek-inbox.js";
+import type { SubscribeOptions } from "./subscribe/open-subscription.js";
+import type { PeekOptions } from "./subscribe/peek-inbox.js";
 import { PendingSubscription } from "./subscribe/pending-subscription.js";
-import { PresenceKeeper } from "./subscribe/presence-keeper.js";
 import type { DrainOptions, Handler, Subscription } from "./subscribe/subscription.js";
-import { Ticker } from "./subscribe/ticker.js";
-import { sweep } from "./sweep.js";
-import { INBOX, isSubscriptionName } from "./topics.js";
+import { INBOX } from "./topics.js";
 import type { AnyTopics, DataOf } from "./topic-types.js";
 import type { WatchMode } from "./watch/watcher.js";
 
@@ -79,18 +69,23 @@ export async function createBus<Topics = AnyTopics>(
   const cause = causeInEnvironment(seams.env ?? process.env);
   const spool = await openSpool(options, seams);
   spool.ensureOutbox();
-  createSubscription(spool, { kind: "inbox", name: INBOX, patterns: [], address: `@${spool.user}` });
+  await ensureInbox(spool);
   return new Bus<Topics>(spool, options, cause);
+}
+
+async function ensureInbox(spool: Spool): Promise<void> {
+  if (spool.isOwnDirectory(`${spool.subscriptionsDir}/${spool.user}~${INBOX}`)) return;
+  // Loaded only here: it is made once.
+  const { makeInbox } = await import("./receiver.js");
+  makeInbox(spool);
 }
 
 /** An open bus. All of it may be used concurrently. */
 export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   readonly #spool: Spool;
   readonly #publisher: Publisher;
-  readonly #host: SubscriptionHost;
-  readonly #presence: PresenceKeeper;
-  readonly #mailbox: ReplyMailbox;
-  readonly #subscriptions = new Set<Subscription<never>>();
+  readonly #receiverOptions: ReceiverOptions;
+  #receiver: Promise<Receiver> | undefined;
   #opening = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
   #isClosing = false;
@@ -102,18 +97,10 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   constructor(spool: Spool, options: OpenBusOptions, cause?: Cause) {
     this.#spool = spool;
     this.#publisher = new Publisher(spool, options.sync ?? DEFAULTS.sync, cause);
-    this.#presence = new PresenceKeeper(spool);
-    const ticker = new Ticker(options.rescanMs ?? DEFAULTS.rescanMs);
-    let consumers = 0;
-    this.#host = {
-      spool,
-      presence: this.#presence,
+    this.#receiverOptions = {
       watch: options.watch ?? DEFAULTS.watch,
-      reply: (message, data, replyOptions) => this.#reply(message, data, replyOptions),
-      nextConsumer: () => `${this.#presence.token}-${++consumers}`,
-      everyNowAndThen: (tick) => ticker.add(tick),
+      rescanMs: options.rescanMs ?? DEFAULTS.rescanMs,
     };
-    this.#mailbox = new ReplyMailbox(this.#host);
     this.#signal = options.signal;
     options.signal?.addEventListener("abort", this.#onAbort);
   }
@@ -182,7 +169,7 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   ): PendingSubscription<Data> {
     const handler = typeof second === "function" ? second : third;
     const options = typeof second === "function" ? {} : second;
-    const opening = this.#subscribe(pattern, options, handler);
+    const opening = this.#subscribe((receiver) => receiver.subscribe(pattern, options, handler));
     // Iterated later, a failure is thrown then; without an iterator it is nobody's until somebody awaits it.
     if (handler === undefined) opening.catch(() => undefined);
     return new PendingSubscription(opening);
@@ -193,15 +180,7 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
    * @param name as in `{ durable: name }` @throws BusError ERR_NOT_FOUND, ERR_ACCESS
    */
   async unsubscribe(name: string): Promise<void> {
-    if (!isSubscriptionName(name) || name === INBOX)
-      throw new TypeError(`${JSON.stringify(name)} is not the name of a durable subscription`);
-    const place = placeOf(this.#spool, { kind: "durable", name });
-    if (!this.#spool.isOwnDirectory(`${place.parentDir}/${place.directoryName}`)) {
-      throw new BusError("ERR_NOT_FOUND", `${this.user} has no durable subscription ${name}`, {
-        fix: "agentbus status",
-      });
-    }
-    removeSubscription(this.#spool, place);
+    (await this.#receive()).unsubscribe(name);
   }
 
   /**
@@ -210,8 +189,9 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
    * @throws BusError ERR_ACCESS, ERR_IO, ERR_TOO_MANY_FILES, ERR_CLOSED
    */
   async *peek(options: PeekOptions = {}): AsyncGenerator<PeekedMessage, void, undefined> {
+    const receiver = await this.#receive();
     this.#requireOpen("peek");
-    yield* peekInbox(this.#host, options, this.#closing.signal);
+    yield* receiver.peek(options, this.#closing.signal);
   }
 
   /**
@@ -224,12 +204,9 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     options: RequestOptions = {},
   ): Promise<Answer<Reply>> {
     this.#requireOpen("request");
-    return request<Reply>(
-      { spool: this.#spool, publisher: this.#publisher, mailbox: this.#mailbox },
-      destination,
-      data,
-      options,
-    );
+    const receiver = await this.#receive();
+    this.#requireOpen("request");
+    return receiver.request<Reply>(destination, data, options);
   }
 
   /** Answers requests to a topic or to this account's inbox. @throws as `subscribe` */
@@ -238,14 +215,14 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     responder: Responder<DataOf<Topics, Pattern>>,
     options: SubscribeOptions = {},
   ): PendingSubscription<DataOf<Topics, Pattern>> {
-    return new PendingSubscription(this.#subscribe(pattern, options, answering(responder)));
+    return new PendingSubscription(this.#subscribe((receiver) => receiver.respond(pattern, options, responder)));
   }
 
   /** Takes nothing more, lets handlers and publishes finish, and closes. */
   async drain(options: DrainOptions = {}): Promise<void> {
     this.#isClosing = true;
     await Promise.allSettled(this.#opening);
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.drain(options)));
+    await (await this.#receiver)?.drain(options);
     await this.#publisher.drain();
     await this.close();
   }
@@ -264,54 +241,29 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#closing.abort();
     await Promise.allSettled(this.#opening);
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+    const receiver = await this.#receiver;
+    await receiver?.closeSubscriptions();
     await this.#publisher.close();
-    await this.#mailbox.close();
-    await this.#presence.close();
+    await receiver?.close();
   }
 
-  #subscribe<Data>(
-    pattern: string | readonly string[],
-    options: SubscribeOptions,
-    handler: Handler<Data> | undefined,
-  ): Promise<Subscription<Data>> {
-    const opening = this.#open(pattern, options, handler);
+  #subscribe<Data>(open: (receiver: Receiver) => Promise<Subscription<Data>>): Promise<Subscription<Data>> {
+    const opening = this.#open(open);
     this.#opening.add(opening);
     const forget = () => void this.#opening.delete(opening);
     opening.then(forget, forget);
     return opening;
   }
 
-  async #open<Data>(
-    pattern: string | readonly string[],
-    options: SubscribeOptions,
-    handler: Handler<Data> | undefined,
-  ): Promise<Subscription<Data>> {
+  async #open<Data>(open: (receiver: Receiver) => Promise<Subscription<Data>>): Promise<Subscription<Data>> {
     this.#requireOpen("subscribe");
-    const wish = wishOf(this.#spool, pattern, options);
-    this.#sweepOnce();
-    const subscription = await openSubscription<Data>(this.#host, wish, options);
-    this.#subscriptions.add(subscription as Subscription<never>);
-    const forget = () => void this.#subscriptions.delete(subscription as Subscription<never>);
-    subscription.done.then(forget, forget);
-    if (handler !== undefined) subscription.handle(handler, options.concurrency ?? 1);
-    return subscription;
+    return open(await this.#receive());
   }
 
-  #hasSwept = false;
-
-  /** Clears away what dead processes of this account left; not for a process that only publishes, which has no time for it. */
-  #sweepOnce(): void {
-    if (this.#hasSwept) return;
-    this.#hasSwept = true;
-    sweep(this.#spool).catch((error: unknown) =>
-      process.emitWarning(fromErrno(error, "sweep", this.#spool.path).message, "AgentbusWarning"),
-    );
-  }
-
-  async #reply(message: Message, data: unknown, options: PublishOptions): Promise<PublishResult> {
-    const address = message.envelope.replyto ?? `@${message.sender.user}`;
-    return this.#publisher.publish(address, data, { topic: message.topic, cause: message, ...options });
+  #receive(): Promise<Receiver> {
+    return (this.#receiver ??= import("./receiver.js").then(
+      ({ Receiver }) => new Receiver(this.#spool, this.#publisher, this.#receiverOptions),
+    ));
   }
 
   #requireOpen(doing: string): void {

@@ -4,14 +4,12 @@ import { ignoreMissing } from "./directory.js";
 import { BusError, errnoOf, fromErrno } from "./errors.js";
 import { validatePrivateRecord } from "./generated/validators.js";
 import { ownSubscriptions } from "./own-subscriptions.js";
-import { openSpool, type SpoolSeams } from "./open-spool.js";
 import { refuseUnknownOptions } from "./options.js";
 import { PRIVATE_FILE_MODE } from "./permissions.js";
 import { writeOwnFile } from "./private-file.js";
 import { ownFile, retryName } from "./settle/claim-names.js";
 import { COPY_SUFFIX, LINK_SUFFIX, REASON_SUFFIX } from "./settle/dead-letters.js";
 import { lettersIn, type DeadLetter } from "./settle/read-letters.js";
-import type { SpoolChoice } from "./spool-location.js";
 import type { Spool } from "./spool.js";
 import type { SubscriptionDirectories } from "./subscription-directories.js";
 
@@ -40,14 +38,6 @@ export interface RetriedLetters {
 
 const SELECTION: ReadonlySet<string> = new Set(["names", "all", "subscription"] satisfies (keyof LetterSelection)[]);
 const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = fs.constants;
-
-/**
- * The dead letters of this account's subscriptions and of the queues.
- * @throws BusError as `openBus`
- */
-export async function deadLetters(choice: SpoolChoice = {}, seams: SpoolSeams = {}): Promise<DeadLetterOffice> {
-  return new DeadLetterOffice(await openSpool(choice, seams));
-}
 
 /** Looks after dead letters: each call looks at the disk anew, and holds nothing afterwards. Use `deadLetters()`. */
 export class DeadLetterOffice {

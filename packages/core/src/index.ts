@@ -19,13 +19,8 @@ export type { PendingSubscription } from "./subscribe/pending-subscription.js";
 export type { SubscriptionStatistics } from "./subscribe/statistics.js";
 export type { DrainOptions, Handler, Subscription } from "./subscribe/subscription.js";
 export { createSpool, type CreatedSpool, type CreateSpoolOptions } from "./create-spool.js";
-export {
-  deadLetters,
-  type DeadLetterOffice,
-  type LetterSelection,
-  type OpenedLetter,
-  type RetriedLetters,
-} from "./dead-letter-office.js";
+export { deadLetters } from "./dead-letters.js";
+export type { DeadLetterOffice, LetterSelection, OpenedLetter, RetriedLetters } from "./dead-letter-office.js";
 export type { DeadLetter } from "./settle/read-letters.js";
 export { diagnose } from "./doctor.js";
 export type { DiagnoseOptions } from "./doctor/diagnose.js";

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Bus } from "#core/bus.js";
-import { deadLetters } from "#core/dead-letter-office.js";
+import { deadLetters } from "#core/dead-letters.js";
 import type { DeadLetter } from "#core/settle/read-letters.js";
 import type { Message } from "#core/subscribe/message.js";
 import { refusalOf } from "../support/refusal.js";
