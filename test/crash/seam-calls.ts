@@ -10,8 +10,8 @@ export interface SeamCall {
   readonly nth: number;
 }
 
-/** Runs instead of each call: calls `proceed`, or does not. */
-export type SeamHook = (call: SeamCall, proceed: () => unknown) => unknown;
+/** Runs instead of each call: calls `proceed`, with these arguments or others, or does not. */
+export type SeamHook = (call: SeamCall, proceed: (args?: unknown[]) => unknown, args: unknown[]) => unknown;
 
 /** Calls that change nothing on the disk: being killed before one and after it is the same. */
 const READING: ReadonlySet<keyof FileSystem> = new Set([
@@ -53,7 +53,8 @@ export class SeamWatch {
       const name = this.#nameOf(operation, args);
       const nth = (this.#counts.get(name) ?? 0) + 1;
       this.#counts.set(name, nth);
-      return this.#hook({ operation, name, nth }, () => this.#proceed(operation, original, args));
+      const proceed = (instead?: unknown[]) => this.#proceed(operation, original, instead ?? args);
+      return this.#hook({ operation, name, nth }, proceed, args);
     };
   }
 

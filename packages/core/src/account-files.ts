@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { errnoOf } from "./errors.js";
-import type { FileSystem } from "./file-system.js";
+import { closeQuietly, type FileSystem } from "./file-system.js";
 import type { NamedId } from "./name-table.js";
 import { isUserName } from "./topics.js";
 
@@ -92,6 +92,6 @@ function readText(fileSystem: FileSystem, path: string): string {
       chunks.push(chunk.subarray(0, bytes));
     }
   } finally {
-    fileSystem.close(fd);
+    closeQuietly(fileSystem, fd);
   }
 }

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { errnoOf } from "./errors.js";
-import type { FileSystem, Path } from "./file-system.js";
+import { closeQuietly, type FileSystem, type Path } from "./file-system.js";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs.constants;
 
@@ -36,7 +36,7 @@ export function readBounded(fileSystem: FileSystem, path: Path, maxBytes: number
   try {
     return { stat, bytes: readSmall(fileSystem, fd, stat, maxBytes) };
   } finally {
-    fileSystem.close(fd);
+    closeQuietly(fileSystem, fd);
   }
 }
 
@@ -46,7 +46,7 @@ export function readSmallFile(fileSystem: FileSystem, path: Path, maxBytes: numb
   try {
     return { stat, bytes: readSmall(fileSystem, fd, stat, maxBytes) };
   } finally {
-    fileSystem.close(fd);
+    closeQuietly(fileSystem, fd);
   }
 }
 
@@ -63,7 +63,7 @@ function openForeign(fileSystem: FileSystem, path: Path, maxBytes: number): { fd
     if (stat.size > maxBytes) throw new UnfitFile("too-large", `${stat.size} bytes, at most ${maxBytes}`, stat);
     return { fd, stat };
   } catch (error) {
-    fileSystem.close(fd);
+    closeQuietly(fileSystem, fd);
     throw error;
   }
 }
@@ -91,7 +91,7 @@ async function readLarge(fileSystem: FileSystem, fd: number, stat: fs.Stats, max
     }
     throw new UnfitFile("too-large", "it grew while it was read", stat);
   } finally {
-    fileSystem.close(fd);
+    closeQuietly(fileSystem, fd);
   }
 }
 

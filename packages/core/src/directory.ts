@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { errnoOf } from "./errors.js";
 import type { FileSystem, Path } from "./file-system.js";
-import { joinName } from "./file-system.js";
+import { closeQuietly, joinName } from "./file-system.js";
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
 /** O_PATH of Linux (open(2)): a handle that needs no permission on the directory itself; Node does not name it. */
@@ -56,7 +56,7 @@ export class Directory {
     try {
       return new Directory(fileSystem, path, fd, `/proc/self/fd/${fd}`, fileSystem.fstat(fd));
     } catch (error) {
-      fileSystem.close(fd);
+      closeQuietly(fileSystem, fd);
       throw error;
     }
   }
@@ -83,7 +83,7 @@ export class Directory {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#fd !== undefined) this.#fileSystem.close(this.#fd);
+    if (this.#fd !== undefined) closeQuietly(this.#fileSystem, this.#fd);
   }
 }
 

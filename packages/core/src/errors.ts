@@ -87,6 +87,7 @@ const FIX_OF_CODE: Partial<Record<ErrorCode, string>> = {
   ERR_ACCESS: "agentbus doctor",
   ERR_DISK_FULL:
     "free space or inodes on that filesystem (df -h and df -i), or raise the account's quota, and try again",
+  ERR_IO: "look into the kernel's log (journalctl -k, dmesg) and at the path; agentbus doctor finds the usual causes",
   ERR_TOO_MANY_FILES: "raise the limit of open files (ulimit -n), or close what the process keeps open",
 };
 

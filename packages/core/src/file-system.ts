@@ -74,6 +74,18 @@ export function writeAll(fileSystem: FileSystem, fd: number, bytes: Uint8Array):
   while (written < bytes.length) written += fileSystem.write(fd, bytes, written, bytes.length - written, null);
 }
 
+/**
+ * Closes a descriptor through which nothing was written that is not safe elsewhere: close(2) lets go of it whatever it says, and there
+ * is nothing to lose.
+ */
+export function closeQuietly(fileSystem: FileSystem, fd: number): void {
+  try {
+    fileSystem.close(fd);
+  } catch {
+    // It is closed (close(2), "Dealing with error returns from close()").
+  }
+}
+
 /** Joins a directory and a latin1-decoded name; as bytes when the name is not plain ASCII. */
 export function joinName(dir: string, name: string): Path {
   // eslint-disable-next-line no-control-regex

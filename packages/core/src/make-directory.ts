@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { basename, dirname } from "node:path";
 import { BusError, errnoOf } from "./errors.js";
-import type { FileSystem } from "./file-system.js";
+import { closeQuietly, type FileSystem } from "./file-system.js";
 import { octal } from "./permissions.js";
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
@@ -59,7 +59,7 @@ function changeMode(fileSystem: FileSystem, path: string, mode: number): boolean
     if (errnoOf(error) === "EPERM") return false;
     throw error;
   } finally {
-    fileSystem.close(fd);
+    closeQuietly(fileSystem, fd);
   }
 }
 

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { type Directory, ignoreMissing } from "./directory.js";
 import { errnoOf } from "./errors.js";
+import { closeQuietly } from "./file-system.js";
 import { isMessageFile } from "./message-name.js";
 import { MESSAGE_MODE } from "./permissions.js";
 import type { Spool } from "./spool.js";
@@ -66,9 +67,14 @@ function makeBlank({ fileSystem, names, outboxDir }: Spool, blankPath: string): 
   const path = `${outboxDir}/.${process.pid}-${names.random(16)}.draft`;
   const fd = fileSystem.open(path, fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_WRONLY, MESSAGE_MODE);
   try {
-    fileSystem.fchmod(fd, MESSAGE_MODE);
-  } finally {
-    fileSystem.close(fd);
+    try {
+      fileSystem.fchmod(fd, MESSAGE_MODE);
+    } finally {
+      closeQuietly(fileSystem, fd);
+    }
+    fileSystem.rename(path, blankPath);
+  } catch (error) {
+    ignoreMissing(() => fileSystem.unlink(path));
+    throw error;
   }
-  fileSystem.rename(path, blankPath);
 }

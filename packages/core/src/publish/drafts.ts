@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { atExit } from "../at-exit.js";
 import { fromErrno } from "../errors.js";
-import { writeAll } from "../file-system.js";
+import { closeQuietly, writeAll } from "../file-system.js";
 import { ignoreMissing } from "../directory.js";
 import { MESSAGE_MODE } from "../permissions.js";
 import type { Spool } from "../spool.js";
@@ -34,6 +34,8 @@ export class Drafts {
   #blanks: Draft[] = [];
   /** Linked elsewhere, and still in the outbox too. */
   #used: Draft[] = [];
+  /** Paths of drafts whose removal failed. */
+  readonly #unremoved: string[] = [];
   #taken = 0;
   #tidying: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -65,26 +67,41 @@ export class Drafts {
     this.#tidying ??= setTimeout(() => this.#tidy(), TIDY_AFTER_MS).unref();
   }
 
-  /** Gives a draft up. */
+  /** Gives a draft up. Never throws: what became of the message is decided elsewhere. */
   discard({ fd, path }: Draft): void {
-    this.#spool.fileSystem.close(fd);
-    ignoreMissing(() => this.#spool.fileSystem.unlink(path));
+    closeQuietly(this.#spool.fileSystem, fd);
+    this.#remove(path);
   }
 
   /** Keeps the outbox's own link under another name, as a receipt; its descriptor is closed. @returns its path */
   keep({ fd, path }: Draft, name: string): string {
     const { fileSystem, outboxDir } = this.#spool;
-    fileSystem.close(fd);
+    closeQuietly(fileSystem, fd);
     const kept = `${outboxDir}/${name}`;
-    fileSystem.rename(path, kept);
-    return kept;
+    try {
+      fileSystem.rename(path, kept);
+      return kept;
+    } catch {
+      // The name is for people; the link itself is what counts.
+      return path;
+    }
   }
 
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#tidying);
     for (const draft of [...this.#used.splice(0), ...this.#blanks.splice(0)]) this.discard(draft);
+    for (const path of this.#unremoved.splice(0)) this.#remove(path);
     this.#cancelAtExit?.();
+  }
+
+  #remove(path: string): void {
+    try {
+      ignoreMissing(() => this.#spool.fileSystem.unlink(path));
+    } catch {
+      // Tried once more when the bus closes, and swept when this process is gone.
+      if (!this.#isClosed) this.#unremoved.push(path);
+    }
   }
 
   #tidy(): void {
@@ -93,7 +110,7 @@ export class Drafts {
       for (const draft of this.#used.splice(0)) this.discard(draft);
       while (this.#blanks.length < MAX_BLANKS) this.#blanks.push(this.#create());
     } catch {
-      // What could not be removed is swept when this process is gone; what could not be made, the publish that needs it reports.
+      // The publish that needs one reports what is wrong.
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Directory } from "../directory.js";
 import { errnoOf, fromErrno } from "../errors.js";
+import { closeQuietly } from "../file-system.js";
 import type { Spool } from "../spool.js";
 import { addToTally, hasTally, TALLY } from "../tally.js";
 import type { Backlog } from "./backlog.js";
@@ -115,14 +116,15 @@ export class FanOut {
     let fd: number;
     try {
       fd = fileSystem.open(target.dropBox().base, 0);
-    } catch {
+    } catch (error) {
       // An inbox cannot be opened for reading.
-      return;
+      if (errnoOf(error) === "EACCES") return;
+      throw error;
     }
     try {
       await fileSystem.fsync(fd);
     } finally {
-      fileSystem.close(fd);
+      closeQuietly(fileSystem, fd);
     }
   }
 }

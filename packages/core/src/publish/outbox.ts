@@ -1,4 +1,4 @@
-import { BusError, fromErrno } from "../errors.js";
+import { BusError, errnoOf, fromErrno } from "../errors.js";
 import { ignoreMissing } from "../directory.js";
 import type { Spool } from "../spool.js";
 import { Backlog } from "./backlog.js";
@@ -88,7 +88,11 @@ export class Outbox {
   }
 
   forget(keptPath: string): void {
-    ignoreMissing(() => this.#spool.fileSystem.unlink(keptPath));
+    try {
+      ignoreMissing(() => this.#spool.fileSystem.unlink(keptPath));
+    } catch {
+      // Swept when this process is gone; what is to be reported is another failure.
+    }
   }
 
   async drain(): Promise<void> {
@@ -122,7 +126,7 @@ export class Outbox {
       const identified = this.#index.refresh();
       if (identified !== undefined) await identified;
     } catch (error) {
-      for (const { reject } of waiting) reject(error);
+      for (const { reject } of waiting) reject(fromErrno(error, "look up subscriptions in", this.#spool.path));
       return;
     }
     for (let next = 0; next < waiting.length;) {
@@ -158,7 +162,9 @@ export class Outbox {
       if (targets.length === 0 && parcel.isMandatory) throw nobody(parcel.topic);
       return { targets };
     } catch (error) {
-      return { targets: [], error };
+      // The signal's own reason is the caller's affair.
+      const isOurs = error === parcel.signal?.reason || errnoOf(error) === undefined;
+      return { targets: [], error: isOurs ? error : fromErrno(error, "look up subscriptions in", this.#spool.path) };
     }
   }
 
@@ -265,6 +271,9 @@ export class Outbox {
     try {
       await Promise.all(waits);
       return outcome;
+    } catch (error) {
+      for (const path of outcome.keptPaths) this.forget(path);
+      throw error;
     } finally {
       clearTimeout(timer);
       // One failure ends the waits of the others.
@@ -272,18 +281,28 @@ export class Outbox {
     }
   }
 
-  /** @returns whether the wait is over: delivered, or the subscription is gone */
-  #deliverLate(parcel: Parcel, label: string, outcome: { stored: string[]; keptPaths: string[] }): boolean {
-    void this.#index.refresh();
-    const target = this.#index.all().find((candidate) => candidate.label === label);
-    if (target === undefined || !target.isListening()) return true;
-    if (!this.#backlog.hasRoom(target)) return false;
-    const committed = this.#commit({ ...parcel, sync: "none" }, parcel.bytes, [target]) as Committed;
-    const [failure] = committed.failed;
-    if (failure !== undefined) throw failure.error;
-    if (committed.stored.length > 0) outcome.stored.push(label);
-    if (committed.keptPath !== undefined) outcome.keptPaths.push(committed.keptPath);
-    return true;
+  /** @returns whether the wait is over: delivered, or failed, or the subscription is gone */
+  #deliverLate(parcel: Parcel, label: string, outcome: LateOutcome): boolean | Promise<boolean> {
+    const fail = (error: unknown) => {
+      outcome.failed.push({ label, error: fromErrno(error, `deliver to ${label}`) });
+      return true;
+    };
+    const note = (committed: Committed) => {
+      if (committed.stored.length > 0) outcome.stored.push(label);
+      if (committed.keptPath !== undefined) outcome.keptPaths.push(committed.keptPath);
+      for (const { error } of committed.failed) fail(error);
+      return true;
+    };
+    try {
+      void this.#index.refresh();
+      const target = this.#index.all().find((candidate) => candidate.label === label);
+      if (target === undefined || !target.isListening()) return true;
+      if (!this.#backlog.hasRoom(target)) return false;
+      const committed = this.#commit(parcel, parcel.bytes, [target]);
+      return committed instanceof Promise ? committed.then(note, fail) : note(committed);
+    } catch (error) {
+      return fail(error);
+    }
   }
 }
 
@@ -291,6 +310,12 @@ interface Group {
   readonly waiting: readonly Waiting[];
   readonly targets: readonly Target[];
   readonly error?: unknown;
+}
+
+interface LateOutcome {
+  readonly stored: string[];
+  readonly failed: { readonly label: string; readonly error: unknown }[];
+  readonly keptPaths: string[];
 }
 
 interface Committed extends Delivery {

@@ -68,7 +68,13 @@ export class Receipt {
 
   /** Lets go of the publisher's link; the message itself stays with its subscribers. */
   close(): void {
-    for (const path of this.#paths) ignoreMissing(() => this.#fileSystem.unlink(path));
+    for (const path of this.#paths) {
+      try {
+        ignoreMissing(() => this.#fileSystem.unlink(path));
+      } catch {
+        // Swept when this process is gone.
+      }
+    }
   }
 
   async #untilReleased({ timeoutMs, signal }: AckedOptions): Promise<void> {

@@ -2,11 +2,19 @@
 const FIRST_LOOK_MS = 10;
 const LAST_LOOK_MS = 200;
 
+/** Delivers if there is room. @returns whether this wait is over */
+export type Attempt = () => boolean | Promise<boolean>;
+
 interface Waiter {
-  /** Delivers if there is room. @returns whether this wait is over */
-  readonly attempt: () => boolean;
+  readonly attempt: Attempt;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
+}
+
+/** Those who wait for one subscription, first come first. */
+interface Line {
+  waiters: Waiter[];
+  timer: NodeJS.Timeout | undefined;
 }
 
 /**
@@ -14,20 +22,19 @@ interface Waiter {
  * subscription that frees a place at the wrong moment would get them first.
  */
 export class RoomQueue {
-  readonly #waiters = new Map<string, Waiter[]>();
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #lines = new Map<string, Line>();
 
   /** Whether a publish to this subscription has to line up. */
   isWaiting(label: string): boolean {
-    return this.#waiters.has(label);
+    return this.#lines.has(label);
   }
 
   /** Resolves when `attempt` returned true; rejects with what it threw, or with the signal's reason. */
-  wait(label: string, attempt: () => boolean, signal: AbortSignal): Promise<void> {
+  wait(label: string, attempt: Attempt, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
         signal.removeEventListener("abort", onAbort);
-        this.#remove(label, waiter);
+        this.#leave(label, waiter);
       };
       const onAbort = () => {
         leave();
@@ -40,40 +47,40 @@ export class RoomQueue {
       };
       if (signal.aborted) return reject(signal.reason as Error);
       signal.addEventListener("abort", onAbort);
-      const line = this.#waiters.get(label);
-      if (line !== undefined) return void line.push(waiter);
-      this.#waiters.set(label, [waiter]);
-      this.#lookLater(label, FIRST_LOOK_MS);
+      const line = this.#lines.get(label);
+      if (line !== undefined) return void line.waiters.push(waiter);
+      const newLine = { waiters: [waiter], timer: undefined };
+      this.#lines.set(label, newLine);
+      this.#lookLater(newLine, FIRST_LOOK_MS);
     });
   }
 
-  #lookLater(label: string, delayMs: number): void {
-    this.#timers.set(
-      label,
-      setTimeout(() => this.#look(label, delayMs), delayMs),
-    );
+  #lookLater(line: Line, delayMs: number): void {
+    line.timer = setTimeout(() => void this.#look(line, delayMs), delayMs);
   }
 
-  #look(label: string, delayMs: number): void {
+  /** Never rejects: a failed attempt is its waiter's. A line that has emptied meanwhile is not looked at again. */
+  async #look(line: Line, delayMs: number): Promise<void> {
     let served = 0;
-    for (let waiter = this.#waiters.get(label)?.[0]; waiter !== undefined; waiter = this.#waiters.get(label)?.[0]) {
+    for (let [waiter] = line.waiters; waiter !== undefined; [waiter] = line.waiters) {
       try {
-        if (!waiter.attempt()) break;
+        if (!(await waiter.attempt())) break;
         waiter.resolve();
       } catch (error) {
         waiter.reject(error as Error);
       }
       served++;
     }
-    if (this.#waiters.has(label))
-      this.#lookLater(label, served > 0 ? FIRST_LOOK_MS : Math.min(delayMs * 2, LAST_LOOK_MS));
+    if (line.waiters.length === 0) return;
+    this.#lookLater(line, served > 0 ? FIRST_LOOK_MS : Math.min(delayMs * 2, LAST_LOOK_MS));
   }
 
-  #remove(label: string, waiter: Waiter): void {
-    const line = this.#waiters.get(label)?.filter((other) => other !== waiter) ?? [];
-    if (line.length > 0) return void this.#waiters.set(label, line);
-    this.#waiters.delete(label);
-    clearTimeout(this.#timers.get(label));
-    this.#timers.delete(label);
+  #leave(label: string, waiter: Waiter): void {
+    const line = this.#lines.get(label);
+    if (line === undefined) return;
+    line.waiters = line.waiters.filter((other) => other !== waiter);
+    if (line.waiters.length > 0) return;
+    this.#lines.delete(label);
+    clearTimeout(line.timer);
   }
 }

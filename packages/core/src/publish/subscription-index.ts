@@ -18,6 +18,9 @@ const MAX_REMEMBERED_TOPICS = 1_000;
 /** How soon an account database that did not know an owner is asked again, in milliseconds. */
 const ASK_AGAIN_MS = 5_000;
 
+/** How soon a subscription that did not count is looked at again, in milliseconds. */
+const LOOK_AGAIN_MS = 5_000;
+
 interface Entry {
   /** Identifies the version of `subscription.json` that was read. */
   readonly stamp: string;
@@ -142,6 +145,8 @@ class Listing {
   readonly unknownOwners = new Set<number>();
   readonly #pinBoard = new PinBoard();
   #changeTimeNs: bigint | undefined;
+  /** By performance.now(). */
+  #lookAgainAt = Infinity;
 
   constructor(
     private readonly spool: Spool,
@@ -163,7 +168,7 @@ class Listing {
     } catch (error) {
       throw fromErrno(error, "look up subscriptions in", this.dir);
     }
-    if (changeTimeNs === this.#changeTimeNs) return false;
+    if (changeTimeNs === this.#changeTimeNs && performance.now() < this.#lookAgainAt) return false;
     this.#read();
     // Had the directory changed while it was read, its stamp would differ now, or not yet be old enough to prove anything.
     const isProven = isProof(changeTimeNs, began) && [...this.entries.values()].every((entry) => entry.isProven);
@@ -179,15 +184,17 @@ class Listing {
       throw fromErrno(error, "look up subscriptions in", this.dir);
     }
     this.spool.accounts.refresh();
-    const before = this.entries;
-    this.entries = new Map();
     this.unknownOwners.clear();
+    this.#lookAgainAt = Infinity;
+    const entries = new Map<string, Entry>();
     for (const directoryName of names) {
       if (directoryName.startsWith(".")) continue;
-      const entry = this.#entry(directoryName, before.get(directoryName));
-      if (entry !== undefined) this.entries.set(directoryName, entry);
+      const entry = this.#entry(directoryName, this.entries.get(directoryName));
+      if (entry !== undefined) entries.set(directoryName, entry);
     }
-    for (const [name, old] of before) if (this.entries.get(name)?.target !== old.target) old.target?.unpin();
+    const before = this.entries;
+    this.entries = entries;
+    for (const [name, old] of before) if (entries.get(name)?.target !== old.target) old.target?.unpin();
   }
 
   /** What a name stands for now; undefined when it does not count. */
@@ -208,8 +215,11 @@ class Listing {
     } catch (error) {
       // Its owner holds a lease on the record (fcntl(2), F_SETLEASE), and nobody shall wait for that: what was known counts on.
       if (errnoOf(error) === "EAGAIN") return { stamp: "", isProven: false, target: known?.target };
-      // Half made, half removed, not readable or not a record: it does not count until its parent directory changes again.
-      if (errnoOf(error) === undefined || isGone(error) || errnoOf(error) === "EACCES") return undefined;
+      // Half made, half removed, not readable or not a record: it does not count. Mending that does not change the parent directory.
+      if (errnoOf(error) === undefined || isGone(error) || errnoOf(error) === "EACCES") {
+        this.#lookAgainAt = performance.now() + LOOK_AGAIN_MS;
+        return undefined;
+      }
       throw fromErrno(error, "read", path);
     }
   }
