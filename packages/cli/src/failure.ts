@@ -85,8 +85,14 @@ function reportCommander(error: CommanderFailure, isJson: boolean, command: stri
   // Help was printed, because there was no command.
   if (error.code === "commander.help") return USAGE;
   const [message = "", ...hints] = error.message.replace(/^error: /, "").split("\n");
-  const fix = hints.length > 0 ? hints.join(" ").replace(/^\((.*)\)$/, "$1") : helpFor(command);
+  const fix = hints.length > 0 ? hints.join(" ").replace(/^\((.*)\)$/, "$1") : remedyFor(error.code, command);
   return reportUsage(message, fix, isJson);
+}
+
+function remedyFor(code: string, command: string | undefined): string {
+  // The usual reason: the shell has split JSON at its blanks.
+  const isData = code === "commander.excessArguments" && (command === "publish" || command === "request");
+  return isData ? `put single quotes around the data: agentbus ${command} TOPIC '{"a": 1}'` : helpFor(command);
 }
 
 function helpFor(command: string | undefined): string {

@@ -156,6 +156,7 @@ test("what is not JSON is refused, and the error shows how to quote it", async (
     [["build.done", "{commit:1}"], /fix: agentbus publish build\.done '\{"commit":1\}' +\(single quotes/],
     [["hello", "world"], /fix: agentbus publish hello --text 'world'.*'"world"'/],
     [["hello", "it's"], /--text 'it'\\''s'/],
+    [["hello", "{a:", "1}"], /too many arguments[^]+fix: put single quotes around the data/],
   ];
   for (const [args, expected] of cases) {
     const { code, stdout, stderr } = await sandbox.run(["publish", ...args]);
