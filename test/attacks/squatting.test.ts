@@ -165,6 +165,13 @@ describe("a squatted name", { skip: NEEDS_ROOT }, () => {
     assert.deepEqual(stored, [`${alice.name}~inbox`]);
     await receiver.untilReceived(1);
     for (const name of ["one", "two", "three"]) assert.deepEqual(fs.readdirSync(spool.of(mallory, name, "new")), []);
+    // Nor does anybody hear of them.
+    const { details } = await bob.failureOf(
+      async ({ openedBus }, path) => (await openedBus(path)).publish("@nobody", 1),
+      spool.path,
+    );
+    const known = details?.["known"] as string[];
+    assert.equal(new Set(known).size, known.length, known.join());
     await receiver.close();
   });
 });

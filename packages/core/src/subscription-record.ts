@@ -2,6 +2,7 @@ import { validateSubscription } from "./generated/validators.js";
 import { readSmallFile } from "./bounded-read.js";
 import type { FileSystem, Path } from "./file-system.js";
 import type { Presence } from "./presence.js";
+import { INBOX } from "./topics.js";
 
 /** What `subscription.json` says (`schemas/subscription.schema.json`). */
 export interface SubscriptionRecord {
@@ -53,5 +54,10 @@ export function readSubscriptionRecord(fileSystem: FileSystem, path: Path): Subs
     const [error] = validateSubscription.errors ?? [];
     throw new TypeError(`${error?.instancePath || "it"} ${error?.message ?? "does not satisfy the schema"}`);
   }
+  const { kind, user = "", name, address } = record as SubscriptionRecord;
+  const ownAddress = kind === "inbox" ? `@${user}` : kind === "reply" ? `@${user}~${name}` : undefined;
+  // Nobody has another's address, nor a second inbox.
+  if (address !== ownAddress || (kind === "inbox") !== (name === INBOX))
+    throw new TypeError(`its address is not that of a subscription of kind ${kind} called ${name}`);
   return record as SubscriptionRecord;
 }

@@ -95,7 +95,7 @@ describe("the doctor, about a personal spool", () => {
     for (const [content, why] of [
       ["\x1b[31m", "it is not JSON"],
       ["{}", "it must"],
-      [fs.readFileSync(file, "utf8").replace(`"user": "${me}"`, `"user": "other"`), "it says inbox other~inbox"],
+      [fs.readFileSync(file, "utf8").replaceAll(me, "other"), "it says inbox other~inbox"],
     ] as const) {
       fs.writeFileSync(file, content);
       const [only, ...others] = await found();
