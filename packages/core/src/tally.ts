@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { type Directory, ignoreMissing } from "./directory.js";
 import { errnoOf } from "./errors.js";
+import { joinName } from "./file-system.js";
 import { closeQuietly } from "./file-system.js";
 import { isMessageFile } from "./message-name.js";
 import { MESSAGE_MODE } from "./permissions.js";
@@ -27,6 +28,11 @@ export function tallyName(fileName: string): string {
   return createHash("sha256").update(fileName).digest("hex").slice(0, 32);
 }
 
+/** Whether a name in a tally counts. What cannot be removed from it gets another one. */
+export function isTallyEntry(name: string): boolean {
+  return /^[0-9a-f]{32}$/.test(name);
+}
+
 /** Counts a message that is about to be linked. Best effort: a message that is not counted is still delivered. */
 export function addToTally(spool: Spool, tally: Directory, fileName: string): void {
   const { fileSystem, outboxDir } = spool;
@@ -51,15 +57,27 @@ export function removeFromTally(spool: Spool, tallyDir: string, fileName: string
 export function sweepTally(spool: Spool, tallyDir: string, waiting: readonly string[]): void {
   const expected = new Set(waiting.filter(isMessageFile).map(tallyName));
   for (const name of spool.fileSystem.readdir(tallyDir)) {
-    if (!expected.has(name)) removeEntry(spool, `${tallyDir}/${name}`);
+    if (!expected.has(name) && !name.startsWith(".stray-")) removeEntry(spool, tallyDir, name);
   }
 }
 
-function removeEntry({ fileSystem }: Spool, path: string): void {
+/** A directory that somebody planted is renamed in its place: it can be neither counted then nor, if it is filled, removed. */
+function removeEntry({ fileSystem, names }: Spool, tallyDir: string, name: string): void {
+  const path = joinName(tallyDir, name);
   try {
     fileSystem.unlink(path);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT")
+      ignoreFailure(() => fileSystem.rename(path, `${tallyDir}/.stray-${names.random(16)}`));
+  }
+}
+
+/** Until the next time. */
+function ignoreFailure(action: () => void): void {
+  try {
+    action();
   } catch {
-    // A directory that somebody planted: it counts as one waiting message, which harms only that inbox. The doctor names it.
+    return;
   }
 }
 

@@ -1,6 +1,7 @@
 import { errnoOf } from "../errors.js";
+import { isMessageFile } from "../message-name.js";
 import type { Spool } from "../spool.js";
-import { hasTally, TALLY } from "../tally.js";
+import { hasTally, isTallyEntry, TALLY } from "../tally.js";
 import { isGone, type Target } from "./target.js";
 
 /** A count is reused at least this long, in milliseconds … */
@@ -61,9 +62,12 @@ export class Backlog {
 
   #list(target: Target): number {
     try {
-      const directory = target.openDirectory(hasTally(this.#spool, target) ? TALLY : "new");
+      const isTallied = hasTally(this.#spool, target);
+      const directory = target.openDirectory(isTallied ? TALLY : "new");
       try {
-        return this.#spool.fileSystem.readdir(directory.base).length;
+        // What cannot be a message, such as directories that nobody but a neighbour can remove, does not make a drop box full.
+        const isCounted = isTallied ? isTallyEntry : isMessageFile;
+        return this.#spool.fileSystem.readdir(directory.base).filter(isCounted).length;
       } finally {
         directory.close();
       }
