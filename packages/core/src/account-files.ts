@@ -74,7 +74,7 @@ export function parseGroup(line: string): GroupEntry | undefined {
     : { name, id, members: members.split(",").filter(isUserName) };
 }
 
-export function parseId(text: string | undefined): number | undefined {
+function parseId(text: string | undefined): number | undefined {
   if (text === undefined || !/^[0-9]{1,10}$/.test(text)) return undefined;
   const id = Number(text);
   return id <= MAX_UID ? id : undefined;

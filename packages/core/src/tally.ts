@@ -23,7 +23,7 @@ export function hasTally(
 }
 
 /** The tally's entry for a message file. */
-export function tallyName(fileName: string): string {
+function tallyName(fileName: string): string {
   const { createHash } = process.getBuiltinModule("node:crypto");
   return createHash("sha256").update(fileName).digest("hex").slice(0, 32);
 }

@@ -32,7 +32,7 @@ export function isTopic(text: string): boolean {
   return text.length <= MAX_TOPIC_BYTES && TOPIC.test(text);
 }
 
-export function isPattern(text: string): boolean {
+function isPattern(text: string): boolean {
   return text.length <= MAX_TOPIC_BYTES && PATTERN.test(text);
 }
 

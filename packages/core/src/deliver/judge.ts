@@ -130,7 +130,7 @@ export class Judge {
  * The account of a uid. undefined while the account database does not answer: to make up a name then would let somebody speak
  * as the account that really has it.
  */
-export function senderOf({ accounts }: Spool, uid: number): Sender | undefined | Promise<Sender | undefined> {
+function senderOf({ accounts }: Spool, uid: number): Sender | undefined | Promise<Sender | undefined> {
   const known = accounts.userOf(uid);
   return whenReady(known ?? accounts.findUser(uid), (user) => (user === undefined ? undefined : { uid, user }));
 }

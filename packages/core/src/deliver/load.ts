@@ -8,7 +8,7 @@ import type { Spool } from "../spool.js";
 import type { RefusalReason } from "./refusal.js";
 
 /** As many envelopes as a file may hold: a bound for what one file can make its receiver do. */
-export const MAX_ENVELOPES_PER_FILE = 10_000;
+const MAX_ENVELOPES_PER_FILE = 10_000;
 /** A file of several envelopes may be this many times as large as one. */
 const SHARED_FILE_FACTOR = 2;
 const OTHERS_MAY_WRITE = 0o022;

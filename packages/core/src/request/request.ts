@@ -17,7 +17,7 @@ export type Answer<Data = unknown> = Pick<
   "id" | "topic" | "type" | "time" | "data" | "envelope" | "sender"
 >;
 
-export const REQUEST_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 30_000;
 
 /**
  * Publishes a request and waits for its first answer.

@@ -63,7 +63,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   "onRefused", "onError", "signal",
 ] satisfies (keyof SubscribeOptions)[]);
 
-export const SUBSCRIBE_DEFAULTS = Object.freeze({
+const SUBSCRIBE_DEFAULTS = Object.freeze({
   concurrency: 1,
   maxAttempts: 5,
   backoff: Object.freeze({ minMs: 1_000, maxMs: 60_000 }),
