@@ -236,7 +236,7 @@ describe("a publisher among hostile subscriptions", { skip: NEEDS_ROOT }, () => 
       racers.push(racer);
     }
     const root = await createBus({ spool: spool.path });
-    for (let i = 0; i < 150; i++) {
+    for (let i = 0; i < 60; i++) {
       // What mallory's subscriptions make of it is mallory's affair; alice's must have it.
       const outcomes = await Promise.allSettled([publish(`race ${i}`), root.publish("work.done", `root's race ${i}`)]);
       for (const outcome of outcomes) {
@@ -247,7 +247,7 @@ describe("a publisher among hostile subscriptions", { skip: NEEDS_ROOT }, () => 
     await root.close();
     const swaps = await Promise.all(racers.map((racer) => racer.run(({ keep }) => keep["swaps"] as number)));
     await Promise.all(racers.map((racer) => racer.kill()));
-    assert.ok(Math.min(...swaps) > 100, swaps.join());
+    assert.ok(Math.min(...swaps) > 50, swaps.join());
     await receiver.untilReceived(expected.length);
     assert.deepEqual((await receiver.data()).map(String).sort(), expected.map(String).sort());
     for (const dir of [victims.bob, victims.root, `${lookalike}/new`]) assert.deepEqual(fs.readdirSync(dir), []);
