@@ -89,7 +89,7 @@ export function readNotes(...paths: readonly string[]): Note[] {
 }
 
 /** Opens again what a test closes in between; for `bus.subscribe`. */
-export function patternsOf({ kind, patterns, address }: SubscriptionRecord): string | readonly string[] {
+function patternsOf({ kind, patterns, address }: SubscriptionRecord): string | readonly string[] {
   return kind === "inbox" ? (address ?? "") : patterns;
 }
 

@@ -84,7 +84,7 @@ export class Stage {
 }
 
 /** A message's name in journals: the bus's own id is not known before `publish()` resolves. */
-export function keyOf({ data }: Pick<Message, "data">): string {
+function keyOf({ data }: Pick<Message, "data">): string {
   const { from, n } = data as { from: string; n: number };
   return `${from} ${n}`;
 }
