@@ -74,8 +74,9 @@ function readSmall(fileSystem: FileSystem, fd: number, stat: fs.Stats, maxBytes:
   let length = 0;
   while (length < buffer.length) {
     const bytes = fileSystem.read(fd, buffer, length, buffer.length - length, null);
-    if (bytes === 0) return buffer.subarray(0, length);
     length += bytes;
+    // All of it, and where the byte more would be there was none; or less, because it was cut while it was read.
+    if (length === stat.size || bytes === 0) return buffer.subarray(0, length);
   }
   throw new UnfitFile("too-large", "it grew while it was read", stat);
 }

@@ -14,7 +14,7 @@ const CLOSING = 0x7d;
 
 /** Whether JSON text is nested too deeply; to be asked before it is parsed. @param json UTF-8, which need not be JSON */
 export function isNestedTooDeeply(json: Uint8Array): boolean {
-  if (json.length <= MAX_NESTING) return false;
+  if (hasFewOpenings(json)) return false;
   let depth = 0;
   for (let i = 0; i < json.length; i++) {
     const byte = json[i] ?? 0;
@@ -24,6 +24,17 @@ export function isNestedTooDeeply(json: Uint8Array): boolean {
     } else if ((byte | LOWER_CASE) === CLOSING) depth--;
   }
   return false;
+}
+
+/** Too few brackets and braces to be nested too deeply, wherever they stand; found by the processor's own search, so for little. */
+function hasFewOpenings(json: Uint8Array): boolean {
+  let openings = 0;
+  for (const opening of [OPENING, OPENING & ~LOWER_CASE]) {
+    for (let i = json.indexOf(opening); i !== -1; i = json.indexOf(opening, i + 1)) {
+      if (++openings > MAX_NESTING) return false;
+    }
+  }
+  return true;
 }
 
 /** Where the string that begins at a quote ends. */

@@ -79,7 +79,8 @@ export class Publisher {
     const to = destination.startsWith("@") ? destination : undefined;
     const envelope = this.#compose(destination, to, data, options);
     const bytes = this.#serialize(envelope);
-    await this.#satisfiesSchema(envelope, bytes);
+    const checking = this.#satisfiesSchema(envelope, bytes);
+    if (checking !== undefined) await checking;
     const ready = this.#outbox.put({
       to,
       topic: envelope.topic,
