@@ -21,7 +21,7 @@ export interface LatencyOptions {
 export const LATENCY_USAGE = `latency [options]
     --rate N        messages a second (500)
     --count N       measured messages in each round (1000)
-    --warm-up N     messages before them (1000)
+    --warm-up N     messages before them, twice as fast (3000)
     --rounds N      rounds of every transport, interleaved (7)
     --size BYTES    of an envelope (512)
     --dir DIR       where the files go; repeated, one run for each (${tmpdir()})
@@ -29,7 +29,7 @@ export const LATENCY_USAGE = `latency [options]
     --quick         a short run that only checks for losses
     --json          print what goes into bench/results/ instead of a table`;
 
-const FULL = Object.freeze({ count: 1_000, warmUp: 1_000, rounds: 7 });
+const FULL = Object.freeze({ count: 1_000, warmUp: 3_000, rounds: 7 });
 const QUICK = Object.freeze({ count: 300, warmUp: 100, rounds: 1 });
 
 /** @throws Error or TypeError for what cannot be, fit to be shown to whoever typed it */
