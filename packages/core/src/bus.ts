@@ -1,6 +1,6 @@
 import { causeInEnvironment, type Cause } from "./context.js";
 import type { PeekedMessage } from "./deliver/peek.js";
-import { BusError } from "./errors.js";
+import { BusError, fromErrno } from "./errors.js";
 import { openSpool, type SpoolSeams } from "./open-spool.js";
 import { refuseUnknownOptions, requireInteger, requireOneOf } from "./options.js";
 import type { SyncLevel } from "./publish/fan-out.js";
@@ -8,6 +8,7 @@ import { Publisher, type PublishOptions, type PublishResult } from "./publish/pu
 import type { Receiver, ReceiverOptions } from "./receiver.js";
 import type { Answer, RequestOptions } from "./request/request.js";
 import type { Responder } from "./request/respond.js";
+import { runAll } from "./run-all.js";
 import type { Spool, SpoolLimits } from "./spool.js";
 import type { SubscribeOptions } from "./subscribe/open-subscription.js";
 import type { PeekOptions } from "./subscribe/peek-inbox.js";
@@ -242,9 +243,11 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     this.#closing.abort();
     await Promise.allSettled(this.#opening);
     const receiver = await this.#receiver;
-    await receiver?.closeSubscriptions();
-    await this.#publisher.close();
-    await receiver?.close();
+    try {
+      await runAll([() => receiver?.closeSubscriptions(), () => this.#publisher.close(), () => receiver?.close()]);
+    } catch (error) {
+      throw fromErrno(error, "close the bus of", this.#spool.path);
+    }
   }
 
   #subscribe<Data>(open: (receiver: Receiver) => Promise<Subscription<Data>>): Promise<Subscription<Data>> {

@@ -4,6 +4,7 @@ import type { Publisher, PublishOptions, PublishResult } from "./publish/publish
 import { ReplyMailbox } from "./request/reply-mailbox.js";
 import { request, type Answer, type RequestOptions } from "./request/request.js";
 import { answering, type Responder } from "./request/respond.js";
+import { runAll } from "./run-all.js";
 import type { Spool } from "./spool.js";
 import { createSubscription, placeOf, removeSubscription } from "./subscribe/make-subscription.js";
 import type { Message } from "./subscribe/message.js";
@@ -37,7 +38,7 @@ export class Receiver {
   readonly #presence: PresenceKeeper;
   readonly #mailbox: ReplyMailbox;
   readonly #subscriptions = new Set<Subscription<never>>();
-  #hasSwept = false;
+  #sweeping: Promise<void> | undefined;
 
   constructor(spool: Spool, publisher: Publisher, { watch, rescanMs }: ReceiverOptions) {
     this.#spool = spool;
@@ -50,6 +51,7 @@ export class Receiver {
       presence: this.#presence,
       watch,
       reply: (message, data, options) => this.#reply(message, data, options),
+      heldLocks: new Set(),
       nextConsumer: () => `${this.#presence.token}-${++consumers}`,
       everyNowAndThen: (tick) => ticker.add(tick),
     };
@@ -107,21 +109,19 @@ export class Receiver {
 
   /** Puts back what is in work. Answers can still be sent. */
   async closeSubscriptions(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+    await runAll([...this.#subscriptions].map((subscription) => () => subscription.close()));
   }
 
   /** Ends the wait for answers, and takes the presence away; to be called after `closeSubscriptions()`. */
   async close(): Promise<void> {
-    await this.#mailbox.close();
-    await this.#presence.close();
+    await runAll([() => this.#mailbox.close(), () => this.#presence.close(), () => this.#sweeping]);
   }
 
   /** Clears away what dead processes of this account left. */
   #sweepOnce(): void {
-    if (this.#hasSwept) return;
-    this.#hasSwept = true;
-    sweep(this.#spool).catch((error: unknown) =>
-      process.emitWarning(fromErrno(error, "sweep", this.#spool.path).message, "AgentbusWarning"),
+    this.#sweeping ??= sweep(this.#spool).then(
+      () => undefined,
+      (error: unknown) => process.emitWarning(fromErrno(error, "sweep", this.#spool.path).message, "AgentbusWarning"),
     );
   }
 

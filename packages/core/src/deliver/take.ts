@@ -157,8 +157,7 @@ export class Taker {
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return undefined;
       // Somebody else's directory cannot be moved to another parent (rename(2): it would need a new "..").
-      if (!["EACCES", "EPERM", "EISDIR", "ENOTEMPTY"].includes(errnoOf(error) ?? ""))
-        throw fromErrno(error, "claim a message in", this.#directories.path);
+      if (!this.#isDirectory(from)) throw fromErrno(error, "claim a message in", this.#directories.path);
       this.#clearStray(this.#directories[pending.from], pending.name);
       return undefined;
     }
@@ -166,6 +165,14 @@ export class Taker {
       removeFromTally(this.#spool, this.#directories.tallyDir, pending.file);
     }
     return new Claim(this.#spool, this.#directories, this.#letters, name, pending.file, pending.isSuspect);
+  }
+
+  #isDirectory(path: string): boolean {
+    try {
+      return this.#spool.fileSystem.lstat(path).isDirectory();
+    } catch {
+      return false;
+    }
   }
 
   /** What is wrong with the file as a whole, whatever each of its envelopes says. */
@@ -185,6 +192,7 @@ export class Taker {
     const unfit = isUnfit(load) ? load : this.#unfitHere(claim, load, pending);
     if (unfit !== undefined) {
       this.#refuseFile(claim, unfit);
+      if (pending.from === "retry") claim.dropNotes();
       return [];
     }
     return whenReady(this.#judgeAll(claim, load as LoadedFile, pending), (steps) => {

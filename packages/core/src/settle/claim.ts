@@ -4,6 +4,7 @@ import { ignoreMissing } from "../directory.js";
 import type { Envelope } from "../envelope.js";
 import { PRIVATE_FILE_MODE } from "../permissions.js";
 import { writeOwnFile } from "../private-file.js";
+import { isMessageFile } from "../message-name.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { whenReady } from "../when-ready.js";
@@ -120,9 +121,14 @@ export class Claim {
   release(delayMs?: number): void {
     const isDone = this.#progress !== undefined && this.#open.size === 0;
     const dueMs = delayMs === undefined && this.#wasInWork ? SUSPECT_DUE_MS : Date.now() + (delayMs ?? 0);
+    this.#progress?.close();
     if (!isDone) this.#moveTo(this.#retryPath(dueMs, this.#name.attempt - 1));
     this.#open.clear();
-    this.#progress?.close();
+  }
+
+  /** Forgets what was noted about a file that is given up as a whole. */
+  dropNotes(): void {
+    if (isMessageFile(this.file)) new Progress(this.#spool.fileSystem, this.#directories.cur.base, this.file).remove();
   }
 
   ack(index: number): void {
@@ -131,11 +137,11 @@ export class Claim {
 
   /** Puts an envelope back, to be delivered again at `dueMs` (ms since 1970). */
   putBack(claimed: ClaimedEnvelope, dueMs: number): void {
-    if (this.#open.has(claimed.index) && this.#open.size > 1) this.#leave(claimed, dueMs);
-    else if (this.#open.delete(claimed.index)) {
-      this.#moveTo(this.#retryPath(dueMs, this.#name.attempt));
-      this.#progress?.close();
-    }
+    if (!this.#open.has(claimed.index)) return;
+    if (this.#open.size > 1) return this.#leave(claimed, dueMs);
+    this.#moveTo(this.#retryPath(dueMs, this.#name.attempt));
+    this.#open.clear();
+    this.#progress?.close();
   }
 
   /** Gives an envelope up: a copy and the reason go to `dead/`. */

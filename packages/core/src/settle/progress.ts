@@ -1,8 +1,8 @@
 import fs from "node:fs";
-import { readBounded, UnfitFile } from "../bounded-read.js";
+import { readBounded } from "../bounded-read.js";
 import { ignoreMissing } from "../directory.js";
 import { errnoOf } from "../errors.js";
-import type { FileSystem } from "../file-system.js";
+import { closeQuietly, type FileSystem } from "../file-system.js";
 import { isMessageFile } from "../message-name.js";
 import { PRIVATE_FILE_MODE } from "../permissions.js";
 import { whenReady } from "../when-ready.js";
@@ -38,7 +38,7 @@ export class Progress {
       for (const [, kind, index] of text.matchAll(/^([sud])(\d{1,9})\n/gm)) this.#learn(kind ?? "", Number(index));
     };
     const nothing = (error: unknown) => {
-      if (errnoOf(error) !== "ENOENT" && !(error instanceof UnfitFile)) throw error;
+      if (errnoOf(error) !== "ENOENT") throw error;
     };
     try {
       const file = readBounded(this.#fileSystem, this.#path, MAX_BYTES);
@@ -80,13 +80,17 @@ export class Progress {
   close(): void {
     const fd = this.#fd;
     this.#fd = undefined;
-    if (fd !== undefined) this.#fileSystem.close(fd);
+    if (fd !== undefined) closeQuietly(this.#fileSystem, fd);
   }
 
   /** After the file itself is gone: the other way round, a crash would bring everything back. */
   remove(): void {
     this.close();
-    ignoreMissing(() => this.#fileSystem.unlink(this.#path));
+    try {
+      ignoreMissing(() => this.#fileSystem.unlink(this.#path));
+    } catch {
+      // The next consumer finds notes without a file, and removes them.
+    }
   }
 
   /**

@@ -24,10 +24,15 @@ export class ConsumerLock {
   readonly #dir: string;
   readonly #name: string;
   readonly #lockPath: string;
+  readonly #self: Presence;
+  /** What this bus holds, to tell it from what it could not let go of. */
+  readonly #held: Set<string>;
   #release: Release | undefined;
 
-  private constructor(spool: Spool, directoryName: string) {
+  private constructor(spool: Spool, directoryName: string, self: Presence, held: Set<string>) {
     this.#spool = spool;
+    this.#self = self;
+    this.#held = held;
     this.#name = directoryName;
     this.#dir = `${spool.subscriptionsDir}/${directoryName}`;
     this.#lockPath = `${this.#dir}/consumer.lock`;
@@ -41,14 +46,15 @@ export class ConsumerLock {
     spool: Spool,
     directoryName: string,
     self: Presence,
+    held: Set<string>,
     onLost: (error: BusError) => void,
   ): Promise<ConsumerLock> {
-    const lock = new ConsumerLock(spool, directoryName);
+    const lock = new ConsumerLock(spool, directoryName, self, held);
     try {
-      for (let tries = 1; !(await lock.#try(self, onLost)); tries++) {
+      for (let tries = 1; !(await lock.#try(onLost)); tries++) {
         if (lock.#isHeld() || tries === MAX_TRIES) throw lock.#busy();
       }
-      lock.#sign(self);
+      lock.#sign();
       return lock;
     } catch (error) {
       await lock.release();
@@ -60,31 +66,36 @@ export class ConsumerLock {
     const release = this.#release;
     if (release === undefined) return;
     this.#release = undefined;
+    this.#held.delete(this.#lockPath);
     try {
-      ignoreMissing(() => this.#spool.fileSystem.unlink(`${this.#dir}/consumer.json`));
-    } finally {
-      await release();
+      this.#spool.fileSystem.unlink(`${this.#dir}/consumer.json`);
+    } catch {
+      // It tells people; who holds the lock stands in the lock.
     }
+    await release();
   }
 
-  async #try(self: Presence, onLost: (error: BusError) => void): Promise<boolean> {
+  async #try(onLost: (error: BusError) => void): Promise<boolean> {
     this.#release = await takeLock(this.#spool, this.#lockPath, {
       staleMs: Infinity,
       updateMs: LOOK_AT_LOCK_MS,
-      holder: self.token,
+      holder: this.#self.token,
       onLost: (cause) => {
         this.#release = undefined;
+        this.#held.delete(this.#lockPath);
         const path = this.#lockPath;
         onLost(new BusError("ERR_LOCK_LOST", `${path} was removed while it was held`, { path, cause }));
       },
     });
-    return this.#release !== undefined;
+    if (this.#release === undefined) return false;
+    this.#held.add(this.#lockPath);
+    return true;
   }
 
-  #sign(self: Presence): void {
+  #sign(): void {
     const directory = Directory.open(this.#spool.fileSystem, this.#spool.subscriptionsDir, this.#name);
     try {
-      writeOwnFile(this.#spool, directory, "consumer.json", `${JSON.stringify(self)}\n`, READABLE_FILE_MODE);
+      writeOwnFile(this.#spool, directory, "consumer.json", `${JSON.stringify(this.#self)}\n`, READABLE_FILE_MODE);
     } finally {
       directory.close();
     }
@@ -94,11 +105,16 @@ export class ConsumerLock {
   #isHeld(): boolean {
     const { fileSystem } = this.#spool;
     for (const token of this.#holders()) {
-      const holder = this.#presenceOf(token);
-      if (holder !== undefined && isAlive(holder, () => heartbeatAgeMs(this.#spool, holder))) return true;
+      if (this.#isOfTheLiving(token)) return true;
       ignoreMissing(() => fileSystem.unlink(`${this.#lockPath}/${token}`));
     }
     return false;
+  }
+
+  #isOfTheLiving(token: string): boolean {
+    if (token === this.#self.token) return this.#held.has(this.#lockPath);
+    const holder = this.#presenceOf(token);
+    return holder !== undefined && isAlive(holder, () => heartbeatAgeMs(this.#spool, holder));
   }
 
   #holders(): string[] {

@@ -73,6 +73,7 @@ export class Consumer {
   #sweepTallyAt = 0;
   #breatheAt = 0;
   #isStopped = false;
+  #isClosed = false;
   #failure: BusError | undefined;
 
   constructor(spool: Spool, directories: SubscriptionDirectories, options: ConsumerOptions) {
@@ -161,13 +162,14 @@ export class Consumer {
 
   /** Puts the message back as if it had not been handed out, when this consumer closes. */
   release(taken: Taken): void {
-    this.#toReturn.add(taken.claim);
     try {
       taken.claim.takeBack(taken.index);
     } catch {
       // It goes back all the same; only the attempt counts.
     }
     this.#taker.finish(taken);
+    if (this.#isClosed) this.#return(taken.claim);
+    else this.#toReturn.add(taken.claim);
   }
 
   /** Hands out nothing more; a waiting `next()` returns undefined. */
@@ -191,6 +193,7 @@ export class Consumer {
     await this.#turn;
     for (const step of this.#steps.splice(0)) this.#returnUnused(step);
     for (const claim of this.#toReturn) this.#return(claim);
+    this.#isClosed = true;
     this.#seen.flush();
     this.#alarm.close();
   }

@@ -5,6 +5,7 @@ import { BusError, fromErrno } from "../errors.js";
 import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger } from "../options.js";
 import { isAlive } from "../presence.js";
 import type { CurName } from "../settle/claim-names.js";
+import { runAll } from "../run-all.js";
 import type { Spool } from "../spool.js";
 import { SubscriptionDirectories } from "../subscription-directories.js";
 import { isReservedName, labelOf, type SubscriptionRecord } from "../subscription-record.js";
@@ -76,6 +77,8 @@ export interface SubscriptionHost {
   readonly presence: PresenceKeeper;
   readonly watch: WatchMode;
   readonly reply: Reply;
+  /** Paths of the consumer locks that this bus holds. */
+  readonly heldLocks: Set<string>;
   /** Distinguishes the consumers of one bus. */
   nextConsumer(): string;
   /** Calls `tick` from time to time until the returned function is called. */
@@ -175,7 +178,8 @@ export async function openSubscription<Data>(
     let consumer: Consumer | undefined = undefined;
     const isExclusive = !isShortLived && wish.kind !== "queue" && options.shared !== true;
     if (isExclusive) {
-      const lock = await ConsumerLock.acquire(spool, place.directoryName, presence, (error) => consumer?.fail(error));
+      const onLost = (error: BusError) => consumer?.fail(error);
+      const lock = await ConsumerLock.acquire(spool, place.directoryName, presence, host.heldLocks, onLost);
       undo.push(() => lock.release());
     }
     const record = isShortLived ? compose(wish, spool) : adaptSubscription(spool, wish);
@@ -195,7 +199,8 @@ export async function openSubscription<Data>(
     closeOnAbort(subscription, options.signal);
     return subscription;
   } catch (error) {
-    for (const step of undo.reverse()) await step();
+    // Why it cannot be is what counts, and not what else went wrong then.
+    await runAll(undo.reverse()).catch(() => undefined);
     throw fromErrno(error, "subscribe");
   }
 }
@@ -238,7 +243,11 @@ async function watchAndWrap<Data>(
     autoAck: options.autoAck ?? record.kind === "ephemeral",
     maxInFlight: options.maxInFlight ?? SUBSCRIBE_DEFAULTS.maxInFlight,
     release: async () => {
-      for (const step of undo.splice(0).reverse()) await step();
+      try {
+        await runAll(undo.splice(0).reverse());
+      } catch (error) {
+        throw fromErrno(error, "close the subscription", directories.path);
+      }
     },
   });
 }

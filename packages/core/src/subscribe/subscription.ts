@@ -86,8 +86,9 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
         if (this.#parts.autoAck && last?.isSettled === false) await last.ack();
         await this.#roomFor(this.#parts.maxInFlight);
         const taken = await this.#consumer.next();
-        last = taken === undefined ? undefined : this.#messageOf(taken);
-        return last === undefined ? { done: true, value: undefined } : { done: false, value: last };
+        if (taken === undefined || this.#hasClosedBefore(taken)) return { done: true, value: undefined };
+        last = this.#messageOf(taken);
+        return { done: false, value: last };
       },
       return: async () => {
         await this.close();
@@ -139,9 +140,17 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
       if (taken === undefined) return;
       // What may have killed its consumer runs alone, or it would take the others' attempts along.
       if (taken.isSuspect) await this.#roomFor(1);
+      if (this.#hasClosedBefore(taken)) return;
       const work = this.#work(this.#messageOf(taken), handler);
       if (taken.isSuspect || concurrency === 1) await work;
     }
+  }
+
+  /** Whether the subscription closed between the taking of a message and this moment: then it goes back with the rest. */
+  #hasClosedBefore(taken: Taken): boolean {
+    if (!this.#closing.signal.aborted) return false;
+    this.#consumer.release(taken);
+    return true;
   }
 
   /** Never rejects: a handler's failure is the message's, not the subscription's. */
