@@ -23,7 +23,6 @@ export interface Handling {
 }
 
 const spoolPath = process.argv[2] ?? "";
-const handlings: Handling[] = [];
 const realNow = Date.now;
 let bus: Bus | undefined;
 let proceed: () => void = () => undefined;
@@ -39,7 +38,7 @@ const puppet = {
     );
     return subscription.name;
   },
-  handlings: () => Promise.resolve(handlings),
+  pid: () => Promise.resolve(process.pid),
   async publish(destination: string, data: unknown, options?: PublishOptions): Promise<readonly string[]> {
     const { subscriptions } = await opened().publish(destination, data, options);
     return subscriptions;
@@ -65,8 +64,9 @@ const puppet = {
   async proceed(): Promise<void> {
     proceed();
   },
-  async close(): Promise<void> {
+  async reopen(): Promise<void> {
     await opened().close();
+    await puppet.open();
   },
 };
 
@@ -78,7 +78,6 @@ function opened(): Bus {
 }
 
 async function handle({ id, data, attempt }: Message, deed: PuppetDeed): Promise<void> {
-  handlings.push({ id, data, attempt });
   process.send?.({ handled: { id, data, attempt } satisfies Handling });
   if (deed === "hang") await new Promise(() => undefined);
   if (deed === "wait") await told;
@@ -109,4 +108,6 @@ function plain({
 }) {
   return { code, message, fix, details };
 }
+// Nobody is left to tell it anything.
+process.on("disconnect", () => process.exit());
 process.send?.("ready");

@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from "node:child_process";
+import { fork, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -22,16 +22,28 @@ export class Puppet {
   }
 
   static async start(context: TestContext, spoolPath: string): Promise<Puppet> {
-    const process = fork(PROCESS, [spoolPath], {
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-      serialization: "advanced",
-    });
-    const puppet = new Puppet(process);
+    const options = { stdio: ["ignore", "ignore", "inherit", "ipc"], serialization: "advanced" } as const;
+    const puppet = new Puppet(fork(PROCESS, [spoolPath], { ...options, stdio: [...options.stdio] }));
     context.after(() => puppet.kill());
-    await once(process, "message");
+    await once(puppet.#process, "message");
     return puppet;
   }
 
+  /** One whose parent never asks what became of it, so that it is a zombie when it is dead. `exited()` is of that parent. */
+  static async startUnderNegligentParent(context: TestContext, spoolPath: string): Promise<Puppet> {
+    // The shell becomes sleep(1), which knows nothing of children.
+    const command = `"$0" "$1" "$2" & exec sleep 600`;
+    const parent = spawn("/bin/sh", ["-c", command, process.execPath, PROCESS, spoolPath], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      serialization: "advanced",
+    });
+    const puppet = new Puppet(parent);
+    context.after(() => puppet.kill());
+    await once(parent, "message");
+    return puppet;
+  }
+
+  /** Of the process that was started, which a negligent parent is not. */
   get pid(): number {
     return this.#process.pid ?? 0;
   }
