@@ -6,6 +6,12 @@ import type { Handling, PuppetMethods } from "./puppet-process.js";
 
 const PROCESS = fileURLToPath(new URL("puppet-process.js", import.meta.url));
 
+/** What a puppet was refused: a `BusError`, as far as it can be told to another process. */
+export interface PuppetError extends Error {
+  readonly code?: string;
+  readonly fix?: string;
+}
+
 /** A process with a bus that does what the test says, dies when the test says, and is gone after the test. */
 export class Puppet {
   /** What its handlers were given, as they told when they began; also after its death. */
