@@ -3,14 +3,13 @@ import { Directory, ignoreMissing } from "../directory.js";
 import { BusError, errnoOf, fromErrno } from "../errors.js";
 import { validatePresence } from "../generated/validators.js";
 import { takeLock, type Release } from "../lock.js";
+import { MAX_TIMER_MS } from "../options.js";
 import { READABLE_FILE_MODE } from "../permissions.js";
 import { isAlive, type Presence } from "../presence.js";
 import { writeOwnFile } from "../private-file.js";
 import type { Spool } from "../spool.js";
 
 const MAX_PRESENCE_BYTES = 4 * 1024;
-/** How soon the loss of a lock is noticed, in milliseconds. */
-const LOOK_AT_LOCK_MS = 5_000;
 /** Of several that come at the same time, one takes the lock; the others find it held after so many tries at most. */
 const MAX_TRIES = 5;
 
@@ -27,19 +26,27 @@ export class ConsumerLock {
   readonly #self: Presence;
   /** What this bus holds, to tell it from what it could not let go of. */
   readonly #held: Set<string>;
+  readonly #onLost: (error: BusError) => void;
   #release: Release | undefined;
 
-  private constructor(spool: Spool, directoryName: string, self: Presence, held: Set<string>) {
+  private constructor(
+    spool: Spool,
+    directoryName: string,
+    self: Presence,
+    held: Set<string>,
+    onLost: (error: BusError) => void,
+  ) {
     this.#spool = spool;
     this.#self = self;
     this.#held = held;
+    this.#onLost = onLost;
     this.#name = directoryName;
     this.#dir = `${spool.subscriptionsDir}/${directoryName}`;
     this.#lockPath = `${this.#dir}/consumer.lock`;
   }
 
   /**
-   * @param onLost called if somebody removed the lock while it was held
+   * @param onLost called by `look()` when somebody has removed the lock
    * @throws BusError ERR_BUSY naming the process that consumes already
    */
   static async acquire(
@@ -49,9 +56,9 @@ export class ConsumerLock {
     held: Set<string>,
     onLost: (error: BusError) => void,
   ): Promise<ConsumerLock> {
-    const lock = new ConsumerLock(spool, directoryName, self, held);
+    const lock = new ConsumerLock(spool, directoryName, self, held, onLost);
     try {
-      for (let tries = 1; !(await lock.#try(onLost)); tries++) {
+      for (let tries = 1; !(await lock.#try()); tries++) {
         if (lock.#isHeld() || tries === MAX_TRIES) throw lock.#busy();
       }
       lock.#sign();
@@ -62,30 +69,42 @@ export class ConsumerLock {
     }
   }
 
+  /** Notices that the lock was removed while it was held. To be called from time to time: its holder wakes up for that anyway. */
+  async look(): Promise<void> {
+    if (this.#release === undefined) return;
+    const path = this.#lockPath;
+    try {
+      this.#spool.fileSystem.lstat(`${path}/${this.#self.token}`);
+    } catch (cause) {
+      if (errnoOf(cause) !== "ENOENT" && errnoOf(cause) !== "ENOTDIR") return;
+      // consumer.json may be another's by now.
+      await this.#letGo();
+      this.#onLost(new BusError("ERR_LOCK_LOST", `${path} was removed while it was held`, { path, cause }));
+    }
+  }
+
   async release(): Promise<void> {
-    const release = this.#release;
-    if (release === undefined) return;
-    this.#release = undefined;
-    this.#held.delete(this.#lockPath);
+    if (this.#release === undefined) return;
     try {
       this.#spool.fileSystem.unlink(`${this.#dir}/consumer.json`);
     } catch {
       // It tells people; who holds the lock stands in the lock.
     }
-    await release();
+    await this.#letGo();
   }
 
-  async #try(onLost: (error: BusError) => void): Promise<boolean> {
+  async #letGo(): Promise<void> {
+    const release = this.#release;
+    this.#release = undefined;
+    this.#held.delete(this.#lockPath);
+    await release?.();
+  }
+
+  async #try(): Promise<boolean> {
     this.#release = await takeLock(this.#spool, this.#lockPath, {
       staleMs: Infinity,
-      updateMs: LOOK_AT_LOCK_MS,
+      updateMs: MAX_TIMER_MS,
       holder: this.#self.token,
-      onLost: (cause) => {
-        this.#release = undefined;
-        this.#held.delete(this.#lockPath);
-        const path = this.#lockPath;
-        onLost(new BusError("ERR_LOCK_LOST", `${path} was removed while it was held`, { path, cause }));
-      },
     });
     if (this.#release === undefined) return false;
     this.#held.add(this.#lockPath);

@@ -181,6 +181,7 @@ export async function openSubscription<Data>(
       const onLost = (error: BusError) => consumer?.fail(error);
       const lock = await ConsumerLock.acquire(spool, place.directoryName, presence, host.heldLocks, onLost);
       undo.push(() => lock.release());
+      undo.push(host.everyNowAndThen(() => lock.look()));
     }
     const record = isShortLived ? compose(wish, spool) : adaptSubscription(spool, wish);
     const directories = openDirectories(spool, place, record);
