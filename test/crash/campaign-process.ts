@@ -24,14 +24,20 @@ let changes = 0;
 const watch = new SeamWatch(task.spoolPath, (call, proceed) => {
   const isHere = changesTheDisk(call) && ++changes === task.killAtChange;
   if (isHere && Math.random() < 0.5) process.kill(process.pid, "SIGKILL");
-  const result = proceed();
-  if (isHere) process.kill(process.pid, "SIGKILL");
-  return result;
+  try {
+    return proceed();
+  } finally {
+    // Also where it failed, as the rename that another consumer won does: there may be no such call again.
+    if (isHere) process.kill(process.pid, "SIGKILL");
+  }
 });
 const journal = new Journal(task.journalPath);
 const stage = new Stage({ spoolPath: task.spoolPath, journal, name: task.name, fileSystem: watch.fileSystem });
 const stopping = new AbortController();
 process.on("SIGTERM", () => stopping.abort());
+process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
+// Listening to its parent is no reason to live on.
+process.channel?.unref();
 await play();
 
 async function play(): Promise<void> {

@@ -46,9 +46,10 @@ export async function runCampaign(dir: string, kills: number): Promise<CampaignR
         await actor.dieAndRestart();
         assertNothingHalfVisible(spoolPath);
       }
+      // At once: those who still wait for their end meet it only in work, which the publishers have to go on making.
+      await actor.settleDown();
     };
     await Promise.all(actors.map(dieOnAndOn));
-    for (const actor of actors) await actor.settleDown();
     for (const actor of actors) if (actor.role === "publisher") await actor.stop();
     await until(() => isDrained(spoolPath), 60_000);
     for (const actor of actors) if (actor.role !== "publisher") await actor.stop();
