@@ -1,6 +1,7 @@
 import { causeInEnvironment, type Cause } from "./context.js";
 import type { PeekedMessage } from "./deliver/peek.js";
 import { BusError, fromErrno } from "./errors.js";
+import { loadLater } from "./load-later.js";
 import { openSpool, type SpoolSeams } from "./open-spool.js";
 import { refuseUnknownOptions, requireInteger, requireOneOf } from "./options.js";
 import type { SyncLevel } from "./publish/fan-out.js";
@@ -77,7 +78,7 @@ export async function createBus<Topics = AnyTopics>(
 async function ensureInbox(spool: Spool): Promise<void> {
   if (spool.isOwnDirectory(`${spool.subscriptionsDir}/${spool.user}~${INBOX}`)) return;
   // Loaded only here: it is made once.
-  const { makeInbox } = await import("./receiver.js");
+  const { makeInbox } = await loadLater(() => import("./receiver.js"));
   makeInbox(spool);
 }
 
@@ -264,9 +265,15 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   }
 
   #receive(): Promise<Receiver> {
-    return (this.#receiver ??= import("./receiver.js").then(
-      ({ Receiver }) => new Receiver(this.#spool, this.#publisher, this.#receiverOptions),
-    ));
+    return (this.#receiver ??= this.#makeReceiver().catch((error: unknown) => {
+      this.#receiver = undefined;
+      throw fromErrno(error, "subscribe");
+    }));
+  }
+
+  async #makeReceiver(): Promise<Receiver> {
+    const { Receiver } = await loadLater(() => import("./receiver.js"));
+    return new Receiver(this.#spool, this.#publisher, this.#receiverOptions);
   }
 
   #requireOpen(doing: string): void {

@@ -1,8 +1,10 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
+import type Library from "proper-lockfile";
 import { ignoreMissing } from "./directory.js";
 import { errnoOf } from "./errors.js";
 import type { FileSystem } from "./file-system.js";
+import { loadLater } from "./load-later.js";
 import { PRIVATE_FILE_MODE, PRIVATE_MODE } from "./permissions.js";
 import type { Spool } from "./spool.js";
 
@@ -17,6 +19,8 @@ export interface LockOptions {
   readonly onLost?: (cause: Error) => void;
 }
 
+let library: typeof Library | undefined;
+
 /** Lets go of a lock; one that is lost already is no error. */
 export type Release = () => Promise<void>;
 
@@ -30,9 +34,9 @@ export async function takeLock(
   lockPath: string,
   { staleMs, updateMs, holder, onLost }: LockOptions,
 ): Promise<Release | undefined> {
-  const { default: lockfile } = await import("proper-lockfile");
+  library ??= (await loadLater(() => import("proper-lockfile"))).default;
   try {
-    const release = await lockfile.lock(lockPath, {
+    const release = await library.lock(lockPath, {
       lockfilePath: lockPath,
       realpath: false,
       stale: staleMs,

@@ -1,5 +1,4 @@
 import fs from "node:fs";
-
 /** Who consumes a subscription: enough to tell, from any account, whether that process still runs. */
 export interface Presence {
   readonly user: string;
@@ -45,7 +44,11 @@ export function isAlive(presence: Presence, heartbeatAgeMs: () => number | undef
 }
 
 function isRunning({ pid, startTime }: Presence): boolean {
-  if (pid === process.pid) return startTime === null || startTime === (processState("self")?.startTime ?? null);
+  if (pid === process.pid) {
+    const own = processState("self")?.startTime;
+    // Unreadable without a descriptor: a process that asks is not dead.
+    return startTime === null || own === undefined || own === startTime;
+  }
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -53,7 +56,7 @@ function isRunning({ pid, startTime }: Presence): boolean {
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
   const state = processState(pid);
-  // Unreadable under hidepid: the pid has to do.
+  // Unreadable under hidepid, or without a descriptor: the pid has to do.
   if (state === undefined) return true;
   return !state.isZombie && (startTime === null || state.startTime === startTime);
 }

@@ -1,4 +1,5 @@
 import type { Ajv, ErrorObject, Options } from "ajv";
+import { loadLater } from "./load-later.js";
 
 /** What is wrong with some data, one sentence each, such as "data/commit must be string"; undefined when nothing is. */
 export type Violations = readonly string[] | undefined;
@@ -74,11 +75,11 @@ async function loadGrammar(dialect: unknown): Promise<Grammar> {
 async function loadCompiler(dialect: unknown): Promise<Grammar["Compiler"]> {
   switch (typeof dialect === "string" ? dialect.replace(/^http:/, "https:").replace(/#$/, "") : dialect) {
     case "https://json-schema.org/draft/2020-12/schema":
-      return (await import("ajv/dist/2020.js")).Ajv2020;
+      return (await loadLater(() => import("ajv/dist/2020.js"))).Ajv2020;
     case "https://json-schema.org/draft/2019-09/schema":
-      return (await import("ajv/dist/2019.js")).Ajv2019;
+      return (await loadLater(() => import("ajv/dist/2019.js"))).Ajv2019;
     case "https://json-schema.org/draft-07/schema":
-      return (await import("ajv")).Ajv;
+      return (await loadLater(() => import("ajv"))).Ajv;
     default: {
       const found = printable(JSON.stringify(dialect));
       throw new Error(`#/$schema must be draft-07, 2019-09 or 2020-12 of JSON Schema, not ${found}`);
