@@ -1,4 +1,5 @@
 /** A process with a bus that does what its parent says. */
+import fs from "node:fs";
 import { createBus, type Bus } from "#core/bus.js";
 import type { PublishOptions } from "#core/publish/publisher.js";
 import { isBusError } from "#core/errors.js";
@@ -24,6 +25,7 @@ export interface Handling {
 
 const spoolPath = process.argv[2] ?? "";
 const realNow = Date.now;
+const ballast: number[] = [];
 let bus: Bus | undefined;
 let proceed: () => void = () => undefined;
 const told = new Promise<void>((resolve) => (proceed = resolve));
@@ -63,6 +65,17 @@ const puppet = {
   },
   async proceed(): Promise<void> {
     proceed();
+  },
+  /** Opens files until the kernel refuses. @returns the errno */
+  async useUpDescriptors(): Promise<string | undefined> {
+    try {
+      for (;;) ballast.push(fs.openSync("/dev/null", "r"));
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code;
+    }
+  },
+  async freeDescriptors(): Promise<void> {
+    for (const fd of ballast.splice(0)) fs.closeSync(fd);
   },
   async reopen(): Promise<void> {
     await opened().close();

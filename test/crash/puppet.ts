@@ -27,9 +27,15 @@ export class Puppet {
     process.on("message", (message) => this.#hear(message as Report));
   }
 
-  static async start(context: TestContext, spoolPath: string): Promise<Puppet> {
-    const options = { stdio: ["ignore", "ignore", "inherit", "ipc"], serialization: "advanced" } as const;
-    const puppet = new Puppet(fork(PROCESS, [spoolPath], { ...options, stdio: [...options.stdio] }));
+  /** @param maxOpenFiles how many files it may have open @default as many as this process */
+  static async start(context: TestContext, spoolPath: string, maxOpenFiles?: number): Promise<Puppet> {
+    const child = fork(PROCESS, [spoolPath], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      serialization: "advanced",
+      // A process that has run out says so once a second.
+      ...(maxOpenFiles === undefined ? {} : { ...under(maxOpenFiles), env: { ...process.env, NODE_NO_WARNINGS: "1" } }),
+    });
+    const puppet = new Puppet(child);
     context.after(() => puppet.kill());
     await once(puppet.#process, "message");
     return puppet;
@@ -91,6 +97,14 @@ export class Puppet {
     for (const { reject } of this.#calls.values()) reject(new Error("the process ended"));
     this.#calls.clear();
   }
+}
+
+/** The options of fork() that run Node under a limit of open files. */
+function under(maxOpenFiles: number) {
+  return {
+    execPath: "/bin/sh",
+    execArgv: ["-c", `ulimit -n ${maxOpenFiles}; exec "$0" "$@"`, process.execPath],
+  };
 }
 
 type Report =

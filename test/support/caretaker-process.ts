@@ -40,6 +40,10 @@ function perform(chore: Chore): ChoreResult {
       fs.chmodSync(dir, 0o755);
       return { dir };
     }
+    case "mount tmpfs":
+      command("mount", "-t", "tmpfs", "-o", chore.options, "tmpfs", chore.dir);
+      made.push(() => command("umount", chore.dir));
+      return {};
     case "end":
       takeAway();
       return {};
@@ -113,14 +117,14 @@ function uidOf(name: string): number {
   return Number(output("id", "-u", name));
 }
 
-/** 1: another useradd, userdel … holds the lock of /etc/passwd. */
-const BUSY = 1;
+/** 1: another useradd, userdel … holds the lock of /etc/passwd. 32: a process that ends has files open in what is unmounted. */
+const BUSY_STATUS: Readonly<Record<string, number>> = { useradd: 1, userdel: 1, groupadd: 1, groupdel: 1, umount: 32 };
 
 function command(name: string, ...args: string[]): void {
   for (let attempts = 0; ; attempts++) {
     const { status, stderr } = spawnSync(name, args, { encoding: "utf8" });
     if (status === 0) return;
-    const isBusy = status === BUSY && /^(?:user|group)/.test(name) && attempts < 100;
+    const isBusy = status === BUSY_STATUS[name] && attempts < 100;
     if (!isBusy) throw new Error(`${name} ${args.join(" ")}: ${status} ${stderr}`);
     pause(50);
   }

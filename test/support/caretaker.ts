@@ -25,6 +25,7 @@ export type Chore =
     }
   | { readonly do: "delete user"; readonly name: string }
   | { readonly do: "make directory"; readonly prefix: string }
+  | { readonly do: "mount tmpfs"; readonly dir: string; readonly options: string }
   | { readonly do: "end" };
 
 export interface ChoreResult {

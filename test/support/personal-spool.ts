@@ -15,8 +15,9 @@ export class PersonalSpool {
     readonly scratchDir: string,
   ) {}
 
-  static async make(context: TestContext): Promise<PersonalSpool> {
-    const scratchDir = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "agentbus-test-")));
+  /** @param parentDir what it is made in @default the directory for temporary files */
+  static async make(context: TestContext, parentDir = tmpdir()): Promise<PersonalSpool> {
+    const scratchDir = fs.realpathSync(fs.mkdtempSync(join(parentDir, "agentbus-test-")));
     const spool = new PersonalSpool(join(scratchDir, "spool"), scratchDir);
     context.after(() => spool.remove());
     await createSpool({ spool: spool.path, env: {} });
