@@ -1,4 +1,5 @@
 import fs from "node:fs";
+
 /** Who consumes a subscription: enough to tell, from any account, whether that process still runs. */
 export interface Presence {
   readonly user: string;

@@ -71,6 +71,8 @@ export class SchemaFile {
       if (isProof(BigInt(Math.round(stat.ctimeMs * 1e6)), began)) this.#stamp = stampOf(stat);
       this.#outcome = { is: "usable", check: await this.#compiler.compile(this.#parse(bytes.toString("utf8"))) };
     } catch (error) {
+      // Such as no descriptor left to load the compiler with: the schema is not to blame, and is read again.
+      if (errnoOf(error) !== undefined) this.#stamp = undefined;
       this.#outcome = errnoOf(error) === "ENOENT" ? { is: "gone" } : { is: "broken", error: this.#broken(error) };
     }
   }
