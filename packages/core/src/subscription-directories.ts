@@ -47,13 +47,12 @@ export class SubscriptionDirectories {
     }
   }
 
-  /** False once the subscription was removed, or removed and made anew, under its consumer. */
+  /** False once the subscription was removed, or removed and made anew, under its consumer; true while nobody can tell. */
   isInPlace(): boolean {
     try {
       return this.#spool.fileSystem.lstat(`${this.path}/new`).ino === this.new.ino;
     } catch (error) {
-      if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
-      throw error;
+      return errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR";
     }
   }
 
