@@ -47,10 +47,14 @@ export class SubscriptionDirectories {
     }
   }
 
-  /** False once the subscription was removed, or removed and made anew, under its consumer; true while nobody can tell. */
+  /**
+   * False once the subscription or a part of it was removed, or removed and made anew, under its consumer; true while nobody can
+   * tell.
+   */
   isInPlace(): boolean {
+    const parts = [this.new, this.cur, this.retry, this.dead];
     try {
-      return this.#spool.fileSystem.lstat(`${this.path}/new`).ino === this.new.ino;
+      return parts.every(({ path, ino }) => this.#spool.fileSystem.lstat(path).ino === ino);
     } catch (error) {
       return errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR";
     }
