@@ -98,7 +98,8 @@ test("who subscribes for the first time without descriptors may try again, too",
   const stage = await Stage.make(context);
   // Otherwise the inbox would be made, and with it most of what a subscriber needs be loaded.
   await stage.spool.bus();
-  const listener = await stage.start();
+  // Enough to load all of its modules at once, which only bundles make few.
+  const listener = await stage.start(256);
   await listener.call("useUpDescriptors");
   assertIsOutOfFiles(await refusalOf(listener.call("subscribe", "work", {}, "ack")));
   await listener.call("freeDescriptors");

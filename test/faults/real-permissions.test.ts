@@ -120,7 +120,7 @@ async function consume({ openedBus, keep }: Tools, path: string, topic: string, 
   const subscription = await (
     await openedBus(path)
   ).subscribe(topic, { durable }, ({ data }) => void state.got.push(data));
-  subscription.done.catch((error: Error) => (state.ended = error.message));
+  subscription.done.catch((error: unknown) => (state.ended = String(error)));
 }
 
 /** Takes all permissions of a directory away for a while. */
