@@ -281,6 +281,8 @@ def messages(bus, name, seconds=float("inf")):
     """Yields (sender, envelope); asking for the next one acknowledges the one before."""
     subscription = "%s/subscriptions/%s~%s" % (bus.path, bus.user, name)
     record = json.loads(read(subscription + "/subscription.json")[0])
+    if record.get("streams"):
+        raise ValueError("%s is read as streams: choose another name, or unsubscribe first" % subscription)
     with consuming(bus, subscription) as token:
         for claim in os.listdir(subscription + "/cur"):  # what a process that died had in work
             file = claim.split("~")[-1]

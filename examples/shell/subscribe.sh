@@ -28,6 +28,10 @@ subscribe() (
   mv "$hidden" "$subscription"
 )
 [ -d "$subscription" ] || subscribe
+if grep -q '"streams"' "$subscription/subscription.json"; then
+  echo "$subscription is read as streams (docs/protocol.md): choose another name, or unsubscribe first" >&2
+  exit 1
+fi
 
 account_of() {
   account=$({ getent passwd "$1" 2>/dev/null || cat /etc/passwd; } | awk -F: -v uid="$1" '$3 == uid { print $1; exit }')

@@ -134,7 +134,9 @@ export class PublishArena {
     const labels = this.#way.destination === "@" ? [`${user}~inbox`] : SUBSCRIPTIONS.map((name) => `${user}~${name}`);
     const isEmpty = () =>
       subscriptionDirs(this.#spoolPath).every((dir) =>
-        ["new", "cur", "retry"].every((part) => fs.readdirSync(join(dir, part)).length === 0),
+        ["new", "cur", "retry"].every((part) =>
+          fs.readdirSync(join(dir, part)).every((name) => name.endsWith(".sealed")),
+        ),
       );
     await until(isEmpty);
     for (const label of labels)

@@ -138,7 +138,9 @@ export class SettleArena {
   #isDone(): boolean {
     const dir = this.#subscriptionDir;
     // Notes that could not be removed are left to the next consumer.
-    const counts = (name: string) => !(name.endsWith(".progress") && this.struck === "unlink a progress note");
+    // Streams stay for a moment, and their seals for a minute.
+    const counts = (name: string) =>
+      !/^\..*\.sealed$/.test(name) && !(name.endsWith(".progress") && this.struck === "unlink a progress note");
     return ["new", "cur", "retry"].every((part) => !fs.readdirSync(join(dir, part)).some(counts));
   }
 
@@ -158,7 +160,7 @@ export class SettleArena {
     assert.deepEqual(this.#faulty.watch.open, [], "descriptors stay open");
     const drafts = fs
       .readdirSync(this.#spoolPath, { recursive: true, encoding: "utf8" })
-      .filter((path) => /\/\.[^/]+$/.test(path) && !/(^|\/)\.new-/.test(path));
+      .filter((path) => /\/\.[^/]+$/.test(path) && !/(^|\/)\.new-|\.sealed$/.test(path));
     if (!/^(unlink|rmdir) /.test(this.struck ?? "")) assert.deepEqual(drafts, [], "hidden files stay");
   }
 }

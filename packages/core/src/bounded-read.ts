@@ -40,7 +40,7 @@ export function readBounded(fileSystem: FileSystem, path: Path, maxBytes: number
   }
 }
 
-/** The same for a file that is small by contract, such as `subscription.json`. @param maxBytes at most 131,072 */
+/** The same for a file that is small by contract, such as `subscription.json`. @param maxBytes at most 262,144 */
 export function readSmallFile(fileSystem: FileSystem, path: Path, maxBytes: number): BoundedFile {
   const { fd, stat } = openForeign(fileSystem, path, maxBytes);
   try {
@@ -50,7 +50,11 @@ export function readSmallFile(fileSystem: FileSystem, path: Path, maxBytes: numb
   }
 }
 
-function openForeign(fileSystem: FileSystem, path: Path, maxBytes: number): { fd: number; stat: fs.Stats } {
+/**
+ * Opens a file that another account may have made, as `readBounded` does; for whoever goes on reading.
+ * @throws UnfitFile, or the system's error
+ */
+export function openForeign(fileSystem: FileSystem, path: Path, maxBytes: number): { fd: number; stat: fs.Stats } {
   let fd: number;
   try {
     fd = fileSystem.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);

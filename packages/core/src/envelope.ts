@@ -1,5 +1,6 @@
 import { BusError } from "./errors.js";
 import type { Cause } from "./context.js";
+import { isUlid } from "./message-name.js";
 import { validateEnvelope } from "./generated/validators.js";
 
 export const DEFAULT_PRIORITY = 5;
@@ -102,6 +103,11 @@ export function composeEnvelope(facts: EnvelopeFacts, options: EnvelopeOptions):
     topic: facts.topic,
   };
   set(envelope, "to", facts.to);
+  if (cause === undefined && isUlid(facts.id) && !hasAttributes(options)) {
+    // The usual message says nothing that could be wrong: topic and address have been parsed, the rest is ours.
+    setData(envelope, facts.data, undefined);
+    return envelope as unknown as Envelope;
+  }
   set(envelope, "subject", options.subject);
   set(envelope, "priority", options.priority);
   set(envelope, "correlationid", options.correlationId ?? cause?.correlationId);
@@ -118,6 +124,17 @@ export function composeEnvelope(facts: EnvelopeFacts, options: EnvelopeOptions):
   setData(envelope, facts.data, options.dataContentType);
   if (!validateEnvelope(envelope)) throw invalid(describeErrors());
   return envelope as unknown as Envelope;
+}
+
+// prettier-ignore
+const ATTRIBUTES: ReadonlySet<string> = new Set([
+  "type", "subject", "priority", "expiresInMs", "correlationId", "replyTo", "traceparent", "tracestate",
+  "dataContentType", "dataSchema", "dataRef", "sequence", "extensions",
+] satisfies (keyof EnvelopeOptions)[]);
+
+function hasAttributes(options: EnvelopeOptions): boolean {
+  for (const name in options) if (ATTRIBUTES.has(name)) return true;
+  return false;
 }
 
 /** What the schema has against the value that it was shown last: one line, for a person. */

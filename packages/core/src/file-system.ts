@@ -19,6 +19,8 @@ export interface FileSystem {
   fstat(fd: number): fs.Stats;
   stat(path: Path): fs.Stats;
   lstat(path: Path): fs.Stats;
+  /** Whether there is an entry of that name, be it a dangling link. */
+  hasEntry(path: Path): boolean;
   /** `st_ctime` in nanoseconds: unlike `st_mtime`, nobody can set it. */
   changeTimeNs(path: Path): bigint;
   fchmod(fd: number, mode: number): void;
@@ -46,6 +48,7 @@ export const nodeFileSystem: FileSystem = Object.freeze({
   fstat: (fd: number) => fs.fstatSync(fd),
   stat: (path: Path) => fs.statSync(path),
   lstat: (path: Path) => fs.lstatSync(path),
+  hasEntry: (path: Path) => fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined,
   changeTimeNs: (path: Path) => fs.statSync(path, { bigint: true }).ctimeNs,
   fchmod: fs.fchmodSync,
   chmod: fs.chmodSync,

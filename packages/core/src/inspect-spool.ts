@@ -1,8 +1,11 @@
 import { errnoOf, fromErrno } from "./errors.js";
-import { isMessageFile, ulidOf, ulidTimeMs } from "./message-name.js";
+import { readSmallFile } from "./bounded-read.js";
+import { completeLines } from "./deliver/load.js";
+import { isMessageFile, isStream, ulidOf, ulidTimeMs } from "./message-name.js";
 import { isAlive, type Presence } from "./presence.js";
 import { SubscriptionIndex } from "./publish/subscription-index.js";
 import { isGone, type Target } from "./publish/target.js";
+import { Progress } from "./settle/progress.js";
 import { REASON_SUFFIX } from "./settle/dead-letters.js";
 import { parseCurName, parseRetryName } from "./settle/claim-names.js";
 import type { Spool } from "./spool.js";
@@ -10,6 +13,11 @@ import type { ConsumerStatus, SpoolStatus, SubscriptionStatus } from "./status.j
 import { heartbeatAgeMs, readConsumer, readPresence } from "./subscribe/consumer-lock.js";
 import type { SubscriptionRecord } from "./subscription-record.js";
 import { hasTally, TALLY } from "./tally.js";
+
+/** Streams that are read to count what is in them … */
+const MAX_STREAMS_READ = 100;
+/** … which have so many bytes at most (publish/streams.ts). */
+const MAX_STREAM_BYTES = 256 * 1024;
 
 /** What `inspect` sees in a spool that is open. */
 export async function inspectSpool(spool: Spool): Promise<SpoolStatus> {
@@ -33,17 +41,18 @@ async function statusOf(spool: Spool, target: Target): Promise<SubscriptionStatu
   const { record, label, identity } = target;
   const waiting = namesIn(spool, target, "new")?.filter(isMessageFile);
   const claims = namesIn(spool, target, "cur")?.flatMap((name) => parseCurName(name) ?? []);
+  const retries = namesIn(spool, target, "retry")?.filter((name) => parseRetryName(name) !== undefined);
   return {
     label,
     owner: (await spool.accounts.findUser(identity.uid)) ?? `uid${identity.uid}`,
     kind: record.kind,
     patterns: record.patterns,
     address: record.address ?? null,
-    backlog: waiting?.length ?? tallied(spool, target) ?? null,
+    backlog: (await messagesIn(spool, target, "new", waiting)) ?? tallied(spool, target) ?? null,
     maxBacklog: record.maxBacklog ?? spool.limits.maxBacklog,
     oldestMs: oldestMs(waiting ?? []),
-    inWork: claims?.length ?? null,
-    retries: namesIn(spool, target, "retry")?.filter((name) => parseRetryName(name) !== undefined).length ?? null,
+    inWork: (await inWork(spool, target, claims)) ?? null,
+    retries: (await messagesIn(spool, target, "retry", retries)) ?? null,
     dead: namesIn(spool, target, "dead")?.filter((name) => name.endsWith(REASON_SUFFIX)).length ?? null,
     consumers: presencesOf(spool, record, claims ?? []).map((presence) => consumerOf(spool, presence)),
   };
@@ -59,6 +68,67 @@ function namesIn({ fileSystem }: Spool, target: Target, name: string): string[] 
     throw error;
   } finally {
     directory.close();
+  }
+}
+
+/** Files, but of those that may have grown the messages in them that are not settled, as long as there are few such files. */
+async function messagesIn(
+  spool: Spool,
+  target: Target,
+  where: "new" | "retry",
+  names: readonly string[] | undefined,
+): Promise<number | undefined> {
+  if (names === undefined) return undefined;
+  const streams = names.filter(isStream).slice(0, MAX_STREAMS_READ);
+  let total = names.length - streams.length;
+  if (streams.length === 0) return total;
+  const directory = target.openDirectory(where);
+  try {
+    for (const name of streams) {
+      const file = where === "retry" ? parseRetryName(name)?.file : undefined;
+      const settled = file === undefined ? 0 : ((await notesOn(spool, target, file))?.settled ?? 0);
+      total += Math.max(0, linesIn(spool, directory.atOwn(name)) - settled);
+    }
+  } finally {
+    directory.close();
+  }
+  return total;
+}
+
+/** A stream is claimed as long as it grows, whether or not a message of it is in work. */
+async function inWork(
+  spool: Spool,
+  target: Target,
+  claims: readonly { readonly file: string }[] | undefined,
+): Promise<number | undefined> {
+  if (claims === undefined) return undefined;
+  const streams = claims.filter(({ file }) => isStream(file));
+  let total = claims.length - streams.length;
+  for (const { file } of streams) total += (await notesOn(spool, target, file))?.inWork ?? 0;
+  return total;
+}
+
+async function notesOn(spool: Spool, target: Target, file: string): Promise<Progress | undefined> {
+  const claimed = target.openDirectory("cur");
+  try {
+    const progress = new Progress(spool.fileSystem, claimed.base, file);
+    await progress.read();
+    return progress;
+  } catch {
+    // Not ours to read.
+    return undefined;
+  } finally {
+    claimed.close();
+  }
+}
+
+function linesIn(spool: Spool, path: string): number {
+  try {
+    const { bytes } = readSmallFile(spool.fileSystem, path, MAX_STREAM_BYTES);
+    return completeLines(bytes, 0).envelopes.length;
+  } catch {
+    // Taken since, or nothing that a publisher of ours wrote.
+    return 1;
   }
 }
 

@@ -3,9 +3,12 @@ import { monotonicFactory, ulid as newUlid } from "ulid";
 
 /**
  * `<priority>-<ulid>-<random>`: name order is delivery order, and the random part, which the id does not give away, keeps a
- * message unreadable in a directory that cannot be listed. Files add `.json`.
+ * message unreadable in a directory that cannot be listed. Files add `.json`; streams, which may still grow, `.jsonl`.
  */
-const MESSAGE_FILE = /^[0-9]-[0-9A-HJKMNP-TV-Z]{26}-[a-z2-7]{26}\.json$/;
+const MESSAGE_FILE = /^[0-9]-[0-9A-HJKMNP-TV-Z]{26}-[a-z2-7]{26}\.jsonl?$/;
+const SEAL = /^\.[0-9]-[0-9A-HJKMNP-TV-Z]{26}\.sealed$/;
+/** `<priority>-<ulid>` */
+const PLACE_LENGTH = 28;
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
@@ -13,6 +16,20 @@ const RANDOM_LENGTH = 26;
 
 export function isMessageFile(name: string): boolean {
   return MESSAGE_FILE.test(name);
+}
+
+/** A message file that its publisher may still append to. */
+export function isStream(fileName: string): boolean {
+  return fileName.endsWith(".jsonl");
+}
+
+/** The entry of `new/` that tells a publisher to append nothing more; whoever renames the stream leaves it under this name. */
+export function sealOf(fileName: string): string {
+  return `.${fileName.slice(0, PLACE_LENGTH)}.sealed`;
+}
+
+export function isSeal(name: string): boolean {
+  return SEAL.test(name);
 }
 
 export function isUlid(text: string): boolean {
@@ -28,7 +45,7 @@ export function ulidTimeMs(ulid: string): number {
 
 /** The ULID inside a message file's name; "" when the name is not one of ours. */
 export function ulidOf(fileName: string): string {
-  return isMessageFile(fileName) ? fileName.slice(2, 28) : "";
+  return isMessageFile(fileName) ? fileName.slice(2, PLACE_LENGTH) : "";
 }
 
 /** Makes the ids and file names of one publisher: each sorts after the one before, also when the clock steps back. */
@@ -49,13 +66,14 @@ export class NameSource {
   }
 
   /** A message file's name. @param order a ULID: its place among this publisher's messages of that priority. */
-  messageFile(priority: number, order: string): string {
-    return `${priority}-${order}-${this.#random.text(RANDOM_LENGTH)}.json`;
+  messageFile(priority: number, order: string, suffix: ".json" | ".jsonl" = ".json"): string {
+    return `${priority}-${order}-${this.#random.text(RANDOM_LENGTH)}${suffix}`;
   }
 
   /** The same place in the order, under a name that nobody else knows. */
   renamed(fileName: string): string {
-    return `${fileName.slice(0, -(RANDOM_LENGTH + ".json".length))}${this.#random.text(RANDOM_LENGTH)}.json`;
+    const random = this.#random.text(RANDOM_LENGTH);
+    return `${fileName.slice(0, PLACE_LENGTH + 1)}${random}${fileName.slice(PLACE_LENGTH + 1 + RANDOM_LENGTH)}`;
   }
 
   /** `length` characters of 5 random bits each. */

@@ -12,9 +12,12 @@ const LOWER_CASE = 0x20;
 const OPENING = 0x7b;
 const CLOSING = 0x7d;
 
+/** In bytes. */
+const SHORT = 4 * 1024;
+
 /** Whether JSON text is nested too deeply; to be asked before it is parsed. @param json UTF-8, which need not be JSON */
 export function isNestedTooDeeply(json: Uint8Array): boolean {
-  if (hasFewOpenings(json)) return false;
+  if (json.length > SHORT ? hasFewOpenings(json) : countsFewOpenings(json)) return false;
   let depth = 0;
   for (let i = 0; i < json.length; i++) {
     const byte = json[i] ?? 0;
@@ -24,6 +27,13 @@ export function isNestedTooDeeply(json: Uint8Array): boolean {
     } else if ((byte | LOWER_CASE) === CLOSING) depth--;
   }
   return false;
+}
+
+/** The same for a short text, where a search costs more to call than to do. */
+function countsFewOpenings(json: Uint8Array): boolean {
+  let openings = 0;
+  for (let i = 0; i < json.length; i++) if (((json[i] ?? 0) | LOWER_CASE) === OPENING) openings++;
+  return openings <= MAX_NESTING;
 }
 
 /** Too few brackets and braces to be nested too deeply, wherever they stand; found by the processor's own search, so for little. */

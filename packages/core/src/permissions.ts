@@ -116,6 +116,14 @@ export const PATHS: readonly PathRule[] = Object.freeze([
     purpose: "A message, or several of one sender.",
     why: "Its owner is the proof of who sent it. The sender could still write to it, so a receiver reads it once and trusts only what it has read.",
   }),
+  file(`${SUBSCRIPTION}new/<message>.jsonl`, "sender", MESSAGE_MODE, "bus", {
+    purpose: "A stream: messages of one sender, who may append more for some seconds.",
+    why: "As for any message. Nobody else could append to it, and whoever reads it reads each line once.",
+  }),
+  file(`${SUBSCRIPTION}new/.<place>.sealed`, "<user>", PRIVATE_FILE_MODE, "bus", {
+    purpose: "Tells the sender of a stream to append nothing more. Empty; stays for a minute.",
+    why: "That it is there is all that it says. The sticky bit keeps others from removing it.",
+  }),
   directory("subscriptions/<user>~inbox/tally/", "<user>", DROP_BOX_MODE, "bus", {
     purpose: "One empty file for each message that waits in the inbox, named by a hash.",
     why: "Lets senders count an inbox that they cannot list; a hash does not give the message's name away.",

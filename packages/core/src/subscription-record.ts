@@ -20,6 +20,8 @@ export interface SubscriptionRecord {
   /** Files that may wait; beyond it publishers wait, fail or drop. @default the spool's limit */
   readonly maxBacklog?: number;
   readonly maxAttempts?: number;
+  /** Its consumer knows files that grow; publishers may append to what they have put there. */
+  readonly streams?: true;
   /** Ephemeral subscriptions live as long as this process. */
   readonly consumer?: Presence;
 }

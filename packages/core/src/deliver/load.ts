@@ -8,7 +8,7 @@ import type { Spool } from "../spool.js";
 import type { RefusalReason } from "./refusal.js";
 
 /** As many envelopes as a file may hold: a bound for what one file can make its receiver do. */
-const MAX_ENVELOPES_PER_FILE = 10_000;
+export const MAX_ENVELOPES_PER_FILE = 10_000;
 /** A file of several envelopes may be this many times as large as one. */
 const SHARED_FILE_FACTOR = 2;
 const OTHERS_MAY_WRITE = 0o022;
@@ -42,28 +42,36 @@ export interface UnfitLoad {
 
 /**
  * Reads a claimed file once. What comes after works on this copy: its sender may hold a descriptor and change the file at any time.
- * @param isOwn whether it is a private record of this account, which nobody else vouches for
+ * @param how `isOwn`: it is a private record of this account, which nobody else vouches for; `isStream`: each line is an
+ *   envelope, and what follows the last line's end was never published
  * @throws the system's error when the file is not to blame
  */
 export function loadFile(
   spool: Spool,
   path: Path,
-  isOwn = false,
+  { isOwn = false, isStream = false }: { readonly isOwn?: boolean; readonly isStream?: boolean } = {},
 ): LoadedFile | UnfitLoad | Promise<LoadedFile | UnfitLoad> {
-  const load = (file: BoundedFile) => (isOwn ? undefined : unvouched(spool, file.stat)) ?? split(file);
+  const load = (file: BoundedFile) =>
+    (isOwn ? undefined : unvouched(spool, file.stat)) ?? (isStream ? linesOfStream(file) : split(file));
   try {
-    const file = readBounded(spool.fileSystem, path, spool.limits.maxEnvelopeBytes * SHARED_FILE_FACTOR);
-    return file instanceof Promise ? file.then(load, unfit) : load(file);
+    const file = readBounded(spool.fileSystem, path, maxFileBytes(spool));
+    return file instanceof Promise ? file.then(load, unfitByError) : load(file);
   } catch (error) {
-    return unfit(error);
+    return unfitByError(error);
   }
+}
+
+/** How large a message file may be, in bytes. */
+export function maxFileBytes({ limits }: Spool): number {
+  return limits.maxEnvelopeBytes * SHARED_FILE_FACTOR;
 }
 
 export function isUnfit(load: LoadedFile | UnfitLoad): load is UnfitLoad {
   return "reason" in load;
 }
 
-function unfit(error: unknown): UnfitLoad {
+/** What an error of reading says about the file. @throws the error when the file is not to blame */
+export function unfitByError(error: unknown): UnfitLoad {
   if (!(error instanceof UnfitFile)) throw error;
   const { why, message, stat } = error;
   return {
@@ -80,7 +88,7 @@ function unfit(error: unknown): UnfitLoad {
  * can be moved into a drop box by whoever may write to the directory that it is in (rename(2)), and linked by whoever may write to
  * the file itself (proc(5), `protected_hardlinks`); what is created in an outbox has the spool's group, and little else has.
  */
-function unvouched(spool: Spool, stat: fs.Stats): UnfitLoad | undefined {
+export function unvouched(spool: Spool, stat: fs.Stats): UnfitLoad | undefined {
   if (spool.kind !== "group") return undefined;
   const facts = { reason: "forged-source", uid: stat.uid, bytes: stat.size, isRegular: true } as const;
   if ((stat.mode & OTHERS_MAY_WRITE) !== 0)
@@ -111,6 +119,38 @@ function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
   }
   return { ...facts, envelopes };
 }
+
+function linesOfStream({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
+  const { envelopes } = completeLines(bytes, 0);
+  if (envelopes.length <= MAX_ENVELOPES_PER_FILE && envelopes.length > 0)
+    return { uid: stat.uid, writtenMs: stat.mtimeMs, envelopes };
+  const facts = { uid: stat.uid, bytes: bytes.length, isRegular: true };
+  if (envelopes.length === 0) return { ...facts, reason: "invalid-json", detail: "it has no whole line" };
+  return { ...facts, reason: "too-large", detail: `${envelopes.length} envelopes, at most ${MAX_ENVELOPES_PER_FILE}` };
+}
+
+/**
+ * The envelopes of a stream's lines, as far as the lines are complete.
+ * @param firstIndex of the first one @returns also how many bytes they take
+ */
+export function completeLines(
+  bytes: Buffer,
+  firstIndex: number,
+): { readonly envelopes: LoadedEnvelope[]; readonly length: number } {
+  const envelopes: LoadedEnvelope[] = [];
+  let start = 0;
+  for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
+    const line = bytes.subarray(start, end + 1);
+    start = end + 1;
+    const isFit = isUtf8(line) && !isNestedTooDeeply(line);
+    const raw = line.toString("utf8");
+    if (raw.trim() === "") continue;
+    envelopes.push({ index: firstIndex + envelopes.length, value: isFit ? parseEnvelope(raw) : undefined, raw });
+  }
+  return { envelopes, length: start };
+}
+
+const NEWLINE = 0x0a;
 
 /** JSON, without the attributes that are null: CloudEvents' JSON format (chapter 2.2) takes null for absent. */
 function parseEnvelope(text: string): unknown {

@@ -1,5 +1,5 @@
 import { errnoOf } from "../errors.js";
-import { isMessageFile } from "../message-name.js";
+import { isMessageFile, isStream } from "../message-name.js";
 import { parseCurName, parseRetryName } from "../settle/claim-names.js";
 import { dataOf, type Envelope } from "../envelope.js";
 import type { Spool } from "../spool.js";
@@ -52,7 +52,7 @@ export class Peek {
     const known = new Set([...before.values()].flat());
     this.#shown = new Map(entries.flatMap(({ file }) => (before.has(file) ? [[file, before.get(file) ?? []]] : [])));
     for (const entry of entries) {
-      if (!this.#shown.has(entry.file)) yield* this.#read(entry, known, onRefused);
+      if (isStream(entry.file) || !this.#shown.has(entry.file)) yield* this.#read(entry, known, onRefused);
     }
   }
 
@@ -81,7 +81,7 @@ export class Peek {
     onRefused: ((refusal: Refusal) => void) | undefined,
   ): AsyncGenerator<PeekedMessage> {
     const { label: subscription } = this.#directories;
-    const load = await this.#load(path);
+    const load = await this.#load(path, file);
     // Moved on between the listing and now: if it is still ours, the next look finds it.
     if (load === undefined) return;
     if (isUnfit(load)) {
@@ -109,9 +109,9 @@ export class Peek {
     }
   }
 
-  async #load(path: string): Promise<Awaited<ReturnType<typeof loadFile>> | undefined> {
+  async #load(path: string, file: string): Promise<Awaited<ReturnType<typeof loadFile>> | undefined> {
     try {
-      return await loadFile(this.#spool, path);
+      return await loadFile(this.#spool, path, { isStream: isStream(file) });
     } catch (error) {
       if (errnoOf(error) === "ENOENT" || errnoOf(error) === "EAGAIN") return undefined;
       throw error;

@@ -46,6 +46,7 @@ export class Pending {
   #nextDueMs = Infinity;
   #readAgainAt = 0;
   #count = 0;
+  #readings = 0;
   /** Of the last look by `hasChanged()`; undefined when a later change may leave the same. */
   #stamps: string | undefined;
 
@@ -88,6 +89,11 @@ export class Pending {
     return true;
   }
 
+  /** How often the directory was listed: what a listing shows may have come before events that are still to be reported. */
+  get readings(): number {
+    return this.#readings;
+  }
+
   /** When the next retry is due, in ms since 1970; Infinity when none waits. */
   get nextDueMs(): number {
     return this.#nextDueMs;
@@ -109,12 +115,18 @@ export class Pending {
     if (this.#isStale && (isIdle || performance.now() >= this.#readAgainAt)) return this.#read();
   }
 
+  /** The name of what `take()` would give. */
+  get head(): string | undefined {
+    return this.#files.at(-1)?.file;
+  }
+
   /** The file that is to be delivered next; undefined when nothing is due. */
   take(): PendingFile | undefined {
     return this.#files.pop();
   }
 
   #read(): void | Promise<void> {
+    this.#readings++;
     const began = performance.now();
     const readsRetries = this.#areRetriesStale;
     // Before the reading: what changes meanwhile makes it stale again.

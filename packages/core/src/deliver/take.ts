@@ -2,6 +2,7 @@ import type { Directory } from "../directory.js";
 import { fromErrno, errnoOf } from "../errors.js";
 import type { Envelope } from "../envelope.js";
 import { validatePrivateRecord } from "../generated/validators.js";
+import { isStream } from "../message-name.js";
 import { Claim, type ClaimedEnvelope } from "../settle/claim.js";
 import { curName, isOwnFile } from "../settle/claim-names.js";
 import { DeadLetters } from "../settle/dead-letters.js";
@@ -10,6 +11,8 @@ import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { removeFromTally } from "../tally.js";
 import { allReady, whenReady } from "../when-ready.js";
 import { Judge, type Sender, type Verdict } from "./judge.js";
+import { OpenStreams } from "./open-streams.js";
+import { StreamReader } from "./stream-reader.js";
 import { isUnfit, loadFile, type LoadedEnvelope, type LoadedFile, type UnfitLoad } from "./load.js";
 import type { PendingFile } from "./pending.js";
 import { pushedAhead } from "./place-in-order.js";
@@ -48,6 +51,10 @@ export interface TakeReports {
   refused(refusal: Refusal): void;
   duplicate(): void;
   expired(): void;
+  /** An open stream may have grown. */
+  grown(): void;
+  /** An entry of `new/` is about to change by our doing. */
+  ownMove(name: string): void;
 }
 
 /** How long a file that cannot be read or judged now is left alone, in milliseconds. */
@@ -62,6 +69,7 @@ export class Taker {
   readonly #seen: SeenIds;
   readonly #consumer: string;
   readonly #reports: TakeReports;
+  readonly streams: OpenStreams;
   /** Ids in work, of which a second copy must not start. */
   readonly inWork = new Set<string>();
 
@@ -79,18 +87,31 @@ export class Taker {
     this.#seen = seen;
     this.#consumer = consumer;
     this.#reports = reports;
+    this.streams = new OpenStreams(spool, directories, {
+      judge: ({ claim, pending, reader, sender }, { index, raw, value }) => {
+        const verdict = this.#judge.judgeFrom(sender, raw, value, reader.writtenMs);
+        return this.#step(claim, pending, index, { raw, verdict });
+      },
+      onGrowth: () => reports.grown(),
+      onOwnMove: (name) => reports.ownMove(name),
+    });
   }
 
   /**
-   * Claims a file and judges what is in it: no steps when another consumer was faster or the file is unfit. A promise only when
-   * that takes a large read, a question to the account database, or a schema that is not loaded.
+   * Claims a file and judges what is in it: no steps when another consumer was faster, the file is unfit, or a stream, whose
+   * messages `streams` gives. A promise only when that takes a large read, a question to the account database, or a schema that is
+   * not loaded.
    * @throws BusError when the system refuses; the file then waits for a later attempt
    */
   take(pending: PendingFile): Step[] | Promise<Step[]> {
     const claim = this.#claim(pending);
     if (claim === undefined) return [];
     try {
-      const load = loadFile(this.#spool, claim.path, isOwnFile(claim.file));
+      if (isStream(pending.file)) {
+        if (pending.from === "new" && this.#follow(claim, pending)) return [];
+        this.streams.seal(pending.file);
+      }
+      const load = loadFile(this.#spool, claim.path, { isOwn: isOwnFile(claim.file), isStream: isStream(claim.file) });
       const steps = whenReady(load, (loaded) => this.#stepsOf(claim, loaded, pending));
       return steps instanceof Promise ? steps.catch((error: unknown) => this.#giveBack(claim, error)) : steps;
     } catch (error) {
@@ -167,6 +188,20 @@ export class Taker {
     return new Claim(this.#spool, this.#directories, this.#letters, name, pending.file, pending.isSuspect);
   }
 
+  /** Reads a stream while it grows, if its subscription is this consumer's alone. @returns false when it has to be read at once */
+  #follow(claim: Claim, pending: PendingFile): boolean {
+    if (this.#directories.record.streams !== true || !this.streams.hasRoom) return false;
+    const reader = StreamReader.open(this.#spool, claim.path);
+    if (!(reader instanceof StreamReader)) return false;
+    // Uids are recycled: whose file it is, the account files must say that are there after it.
+    if (reader.uid !== this.#spool.uid) this.#spool.accounts.refresh();
+    const user = this.#spool.accounts.userOf(reader.uid);
+    const sender = user === undefined ? undefined : { user, uid: reader.uid };
+    if (sender !== undefined && this.streams.open({ claim, pending, reader, sender })) return true;
+    reader.close();
+    return false;
+  }
+
   #isDirectory(path: string): boolean {
     try {
       return this.#spool.fileSystem.lstat(path).isDirectory();
@@ -215,25 +250,28 @@ export class Taker {
     const isOwn = isOwnFile(claim.file);
     return whenReady(claim.expect(load.envelopes.length), () => {
       const open = load.envelopes.filter(({ index }) => claim.isOpen(index));
-      const steps = open.map((loaded) => {
-        const { index } = loaded;
-        const { raw, verdict } = isOwn ? this.#judgeOwn(loaded, load.uid) : this.#judgeOne(loaded, load);
-        const facts = {
-          claim,
-          pending,
-          index,
-          attempt: claim.attemptOf(index),
-          isSuspect: claim.isSuspect(index),
-          raw,
-        };
-        return whenReady(verdict, (known) => ({ ...facts, verdict: known }));
-      });
-      return allReady(steps);
+      return allReady(
+        open.map((loaded) =>
+          isOwn
+            ? this.#step(claim, pending, loaded.index, this.#judgeOwn(loaded, load.uid))
+            : this.#stepOf(claim, pending, loaded, load),
+        ),
+      );
     });
   }
 
-  #judgeOne({ raw, value }: LoadedEnvelope, { uid, writtenMs }: LoadedFile): Judged {
-    return { raw, verdict: this.#judge.judge(raw, value, uid, writtenMs) };
+  #stepOf(
+    claim: Claim,
+    pending: PendingFile,
+    { index, raw, value }: LoadedEnvelope,
+    { uid, writtenMs }: Pick<LoadedFile, "uid" | "writtenMs">,
+  ): Step | Promise<Step> {
+    return this.#step(claim, pending, index, { raw, verdict: this.#judge.judge(raw, value, uid, writtenMs) });
+  }
+
+  #step(claim: Claim, pending: PendingFile, index: number, { raw, verdict }: Judged): Step | Promise<Step> {
+    const facts = { claim, pending, index, attempt: claim.attemptOf(index), isSuspect: claim.isSuspect(index), raw };
+    return whenReady(verdict, (known) => ({ ...facts, verdict: known }));
   }
 
   /** A private record, which names the sender. Its consumer may have died before it was judged, so it is judged like any other. */

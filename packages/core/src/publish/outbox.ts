@@ -6,6 +6,7 @@ import { Drafts, type Draft } from "./drafts.js";
 import { FanOut, type Delivery, type SyncLevel } from "./fan-out.js";
 import type { FullPolicy } from "./publisher.js";
 import { RoomQueue } from "./room-queue.js";
+import { Streams } from "./streams.js";
 import { SubscriptionIndex } from "./subscription-index.js";
 import type { Target } from "./target.js";
 
@@ -60,9 +61,11 @@ export class Outbox {
   readonly #drafts: Drafts;
   readonly #backlog: Backlog;
   readonly #fanOut: FanOut;
+  readonly #streams: Streams;
   readonly #roomQueue = new RoomQueue();
   readonly #closing = new AbortController();
   #queue: Waiting[] = [];
+  /** Set while a commit waits for the disk or the account database. */
   #running: Promise<void> | undefined;
   #unsettled = new Set<Promise<unknown>>();
 
@@ -72,6 +75,7 @@ export class Outbox {
     this.#drafts = new Drafts(spool);
     this.#backlog = new Backlog(spool);
     this.#fanOut = new FanOut(spool, this.#drafts, this.#backlog);
+    this.#streams = new Streams(spool, this.#drafts);
   }
 
   put(parcel: Parcel): Promise<Outcome> {
@@ -80,7 +84,7 @@ export class Outbox {
       this.#queue.push({ parcel, resolve, reject });
     });
     // A microtask later, the publishes of this tick are all in the queue.
-    this.#running ??= Promise.resolve().then(() => this.#run());
+    if (this.#queue.length === 1 && this.#running === undefined) queueMicrotask(() => this.#run());
     this.#unsettled.add(outcome);
     const forget = () => void this.#unsettled.delete(outcome);
     outcome.then(forget, forget);
@@ -101,39 +105,49 @@ export class Outbox {
 
   async close(): Promise<void> {
     // Parcels that have been handed in are committed; those that wait for room are not.
-    await this.#running;
+    await Promise.resolve();
+    while (this.#running !== undefined) await this.#running;
     this.#closing.abort(closed());
     await this.drain();
+    this.#streams.close();
     this.#drafts.close();
     this.#index.close();
   }
 
-  async #run(): Promise<void> {
-    try {
-      while (this.#queue.length > 0) {
-        const waiting = this.#queue;
-        this.#queue = [];
-        await this.#settleAll(waiting);
-      }
-    } finally {
-      this.#running = undefined;
+  #run(): void {
+    while (this.#queue.length > 0 && this.#running === undefined) {
+      const waiting = this.#queue;
+      this.#queue = [];
+      const settling = this.#settleAll(waiting);
+      if (settling === undefined) continue;
+      const goOn = () => {
+        this.#running = undefined;
+        this.#run();
+      };
+      this.#running = settling.then(goOn, goOn);
     }
   }
 
   /** Commits parcels that were all handed in before this look at the subscriptions, in their order. */
-  async #settleAll(waiting: readonly Waiting[]): Promise<void> {
+  #settleAll(waiting: readonly Waiting[]): void | Promise<void> {
+    const fail = (error: unknown) => {
+      for (const { reject } of waiting) reject(fromErrno(error, "look up subscriptions in", this.#spool.path));
+    };
     try {
       const identified = this.#index.refresh();
-      if (identified !== undefined) await identified;
+      if (identified !== undefined) return identified.then(() => this.#settleFrom(waiting, 0), fail);
     } catch (error) {
-      for (const { reject } of waiting) reject(fromErrno(error, "look up subscriptions in", this.#spool.path));
-      return;
+      return fail(error);
     }
-    for (let next = 0; next < waiting.length;) {
+    return this.#settleFrom(waiting, 0);
+  }
+
+  #settleFrom(waiting: readonly Waiting[], start: number): void | Promise<void> {
+    for (let next = start; next < waiting.length;) {
       const group = this.#groupAt(waiting, next);
       next += group.waiting.length;
       const committing = this.#settle(group);
-      if (committing !== undefined) await committing;
+      if (committing !== undefined) return committing.then(() => this.#settleFrom(waiting, next));
     }
   }
 
@@ -185,7 +199,7 @@ export class Outbox {
       const full = targets.filter((target) => !roomy.includes(target));
       const bytes =
         waiting.length === 1 ? first.parcel.bytes : Buffer.concat(waiting.map(({ parcel }) => parcel.bytes));
-      const committed = this.#commit(first.parcel, bytes, roomy);
+      const committed = this.#commit(first.parcel, bytes, waiting.length, roomy);
       if (!(committed instanceof Promise)) return this.#tell(waiting, committed, full);
       return committed.then(
         (delivery) => this.#tell(waiting, delivery, full),
@@ -196,13 +210,29 @@ export class Outbox {
     }
   }
 
-  /** Writes once, links everywhere; a promise only when it has to wait for the disk. */
-  #commit(parcel: Parcel, bytes: Buffer, targets: readonly Target[]): Committed | Promise<Committed> {
+  /** Appends to what was sent just before; or writes once and links everywhere. A promise only when it has to wait for the disk. */
+  #commit(parcel: Parcel, bytes: Buffer, lines: number, targets: readonly Target[]): Committed | Promise<Committed> {
+    const { priority, sync, keepsLink, order } = parcel;
     if (targets.length === 0) return { stored: [], gone: [], failed: [] };
-    const fileName = this.#spool.names.messageFile(parcel.priority, parcel.order);
+    const mayGrow = sync === "none" && !keepsLink;
+    if (mayGrow && this.#append(priority, bytes, lines, targets)) return { stored: [...targets], gone: [], failed: [] };
+    const isStream = this.#streams.turnOver(priority, bytes.length, targets) && mayGrow;
+    const fileName = this.#spool.names.messageFile(priority, order, isStream ? ".jsonl" : ".json");
     const draft = this.#drafts.write(bytes);
-    if (parcel.sync !== "none") return this.#commitToDisk(parcel, draft, fileName, targets);
-    return this.#finish(parcel, draft, fileName, this.#fanOut.link(draft, fileName, targets));
+    if (sync !== "none") return this.#commitToDisk(parcel, draft, fileName, targets);
+    const delivery = this.#fanOut.link(draft, fileName, targets);
+    if (!isStream || delivery.stored.length < targets.length) return this.#finish(parcel, draft, fileName, delivery);
+    this.#streams.begin(draft, fileName, bytes.length, lines, targets);
+    return delivery;
+  }
+
+  #append(priority: number, bytes: Buffer, lines: number, targets: readonly Target[]): boolean {
+    try {
+      return this.#streams.append(priority, bytes, lines, targets);
+    } catch {
+      // A file of its own tells whether it is the disk or the stream.
+      return false;
+    }
   }
 
   async #commitToDisk(parcel: Parcel, draft: Draft, fileName: string, targets: readonly Target[]): Promise<Committed> {
@@ -232,6 +262,7 @@ export class Outbox {
   }
 
   #tell(waiting: readonly Waiting[], delivery: Committed, full: readonly Target[]): void {
+    if (delivery.gone.length > 0) this.#index.forget();
     const failed = delivery.failed.map(({ target, error }) => ({ label: target.label, error }));
     for (const { parcel, resolve, reject } of waiting) {
       const outcome: Outcome = {
@@ -298,7 +329,7 @@ export class Outbox {
       const target = this.#index.all().find((candidate) => candidate.label === label);
       if (target === undefined || !target.isListening()) return true;
       if (!this.#backlog.hasRoom(target)) return false;
-      const committed = this.#commit(parcel, parcel.bytes, [target]);
+      const committed = this.#commit(parcel, parcel.bytes, 1, [target]);
       return committed instanceof Promise ? committed.then(note, fail) : note(committed);
     } catch (error) {
       return fail(error);

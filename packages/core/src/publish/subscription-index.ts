@@ -18,6 +18,9 @@ const MAX_REMEMBERED_TOPICS = 1_000;
 /** How soon an account database that did not know an owner is asked again, in milliseconds. */
 const ASK_AGAIN_MS = 5_000;
 
+/** How soon the queues are looked at though nobody said that one has changed, in milliseconds. */
+const LOOK_AT_QUEUES_MS = 1_000;
+
 /** How soon a subscription that did not count is looked at again, in milliseconds. */
 const LOOK_AGAIN_MS = 5_000;
 
@@ -34,13 +37,15 @@ interface Entry {
  *
  * Invariant: a publish that starts after `subscribe()` resolved finds that subscription. Every lookup therefore compares the
  * directories' change times with those of the cached listing, and a listing that they cannot prove is read again
- * (freshness.ts). Whoever changes a subscription in place also bumps the directory above it (docs/protocol.md).
+ * (freshness.ts). Whoever changes a subscription in place also bumps the directory above it, and whoever makes or changes a queue
+ * that of the subscriptions, so that one stat tells of both (docs/protocol.md).
  */
 export class SubscriptionIndex {
   readonly #spool: Spool;
   readonly #listings: readonly [Listing, Listing];
   #matches = new Map<string, readonly Target[]>();
   #askAgainAt = 0;
+  #lookAtQueuesAt = 0;
 
   constructor(spool: Spool) {
     this.#spool = spool;
@@ -48,14 +53,21 @@ export class SubscriptionIndex {
   }
 
   /**
-   * Makes the answers below current. Blocks for a stat of two directories when nothing has changed.
+   * Makes the answers below current. Blocks for a stat of a directory when nothing has changed.
    * @returns a promise when the account database has to be asked for an owner that the files do not know
    */
   refresh(): void | Promise<void> {
-    const changed = this.#listings.map((listing) => listing.refresh());
-    if (changed.includes(true)) this.#matches = new Map();
+    const [subscriptions, queues] = this.#listings;
+    const now = performance.now();
+    const haveChanged = subscriptions.refresh();
+    // In this order: whoever has bumped the first one had changed the second one before.
+    if (haveChanged || now >= this.#lookAtQueuesAt) {
+      this.#lookAtQueuesAt = now + LOOK_AT_QUEUES_MS;
+      if (queues.refresh() || haveChanged) this.#matches = new Map();
+    }
+    if (now < this.#askAgainAt) return;
     const unknown = this.#listings.flatMap((listing) => [...listing.unknownOwners]);
-    if (unknown.length > 0 && performance.now() >= this.#askAgainAt) return this.#identify(unknown);
+    if (unknown.length > 0) return this.#identify(unknown);
   }
 
   /** The subscriptions whose patterns match; those of dead processes left out. */
@@ -87,6 +99,12 @@ export class SubscriptionIndex {
       for (const { target } of listing.entries.values()) if (target !== undefined) targets.push(target);
     }
     return targets;
+  }
+
+  /** A subscription turned out to be gone: looks at everything again. */
+  forget(): void {
+    for (const listing of this.#listings) listing.forget();
+    this.#lookAtQueuesAt = 0;
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { errnoOf } from "../errors.js";
 import { isAlive, type Presence } from "../presence.js";
 import type { Spool } from "../spool.js";
 import { labelOf, type SubscriptionRecord } from "../subscription-record.js";
+import { hasTally } from "../tally.js";
 import { compilePatterns } from "../topics.js";
 import type { PinBoard } from "./pin-board.js";
 
@@ -80,6 +81,17 @@ export class Target {
     } catch (error) {
       return isGone(error);
     }
+  }
+
+  /** Whether publishers may append to what they have put into its drop box. Where files are counted they may not. */
+  get takesStreams(): boolean {
+    const { streams, kind, maxBacklog } = this.record;
+    return streams === true && kind !== "queue" && maxBacklog === undefined && !hasTally(this.#spool, this);
+  }
+
+  /** Whether there is an entry of this name in its drop box. @throws the system's error */
+  holds(name: string): boolean {
+    return this.#spool.fileSystem.hasEntry(this.dropBox().atOwn(name));
   }
 
   /** Opens another directory of the subscription, walking from its parent without following links. */

@@ -20,7 +20,7 @@ export interface RetryName {
   readonly file: string;
 }
 
-const FILE = "[0-9]-[0-9A-HJKMNP-TV-Z]{26}-[a-z2-7]{26}(?:\\.json|\\.\\d{6}\\.own)";
+const FILE = "[0-9]-[0-9A-HJKMNP-TV-Z]{26}-[a-z2-7]{26}(?:\\.jsonl?|\\.\\d{6}\\.own)";
 const CUR = new RegExp(`^(\\d{1,6})~([A-Za-z0-9_][A-Za-z0-9._-]{0,63})~([a-z0-9-]{1,64})~(${FILE})$`);
 const RETRY = new RegExp(`^(\\d{13})~(\\d{1,6})~(${FILE})$`);
 const LAST_DUE_MS = 9_999_999_999_999;
@@ -50,7 +50,7 @@ export function parseRetryName(name: string): RetryName | undefined {
 
 /** One envelope of a file of several, once it goes its own way; sorts as the envelopes stood in the file. */
 export function ownFile(file: string, index: number): string {
-  return `${file.replace(/\.json$/, "")}.${String(index).padStart(6, "0")}.own`;
+  return `${file.replace(/\.jsonl?$/, "")}.${String(index).padStart(6, "0")}.own`;
 }
 
 /** A record in `retry/` that is not there yet for consumers. @param name as it will be called */

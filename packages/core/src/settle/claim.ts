@@ -4,7 +4,7 @@ import { ignoreMissing } from "../directory.js";
 import type { Envelope } from "../envelope.js";
 import { PRIVATE_FILE_MODE } from "../permissions.js";
 import { writeOwnFile } from "../private-file.js";
-import { isMessageFile } from "../message-name.js";
+import { isMessageFile, isStream } from "../message-name.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { whenReady } from "../when-ready.js";
@@ -45,8 +45,14 @@ export class Claim {
   /** Or some of it was, when a consumer died. */
   readonly #wasInWork: boolean;
   #open = new Set<number>();
-  /** Of a file with several envelopes. */
+  /** Of a file with several envelopes, or with those that may still come. */
   #progress: Progress | undefined;
+  /** More envelopes may come: the file stays, also when all that are known are settled. */
+  #isGrowing = false;
+  /** In work without a note. */
+  readonly #unconfirmed = new Set<number>();
+  /** Records of envelopes that are about to leave. */
+  readonly #leaving = new Map<number, string>();
 
   constructor(
     spool: Spool,
@@ -79,7 +85,7 @@ export class Claim {
    * @throws the system's error
    */
   expect(total: number): void | Promise<void> {
-    if (total === 1) return void this.#open.add(0);
+    if (total === 1 && !isStream(this.file)) return void this.#open.add(0);
     const progress = new Progress(this.#spool.fileSystem, this.#directories.cur.base, this.file);
     return whenReady(progress.read(), () => {
       this.#progress = progress;
@@ -88,6 +94,24 @@ export class Claim {
       if (progress.hasBegun) this.#finishLeaving(progress);
       if (this.#open.size === 0) this.#remove(progress);
     });
+  }
+
+  /** Says that there will be envelopes, of a file that nobody claimed before. */
+  expectMore(): void {
+    this.#isGrowing = true;
+    this.#progress = new Progress(this.#spool.fileSystem, this.#directories.cur.base, this.file);
+  }
+
+  /** Says that there is another one. */
+  add(index: number): void {
+    this.#open.add(index);
+  }
+
+  /** Says that there will be no more. @returns whether some are not settled */
+  expectNoMore(): boolean {
+    this.#isGrowing = false;
+    if (this.#open.size === 0 && this.#progress !== undefined) this.#remove(this.#progress);
+    return this.#open.size > 0;
   }
 
   isOpen(index: number): boolean {
@@ -104,14 +128,29 @@ export class Claim {
     return this.#wasInWork && (this.#progress === undefined || this.#progress.attemptsOf(index) > 0);
   }
 
-  /** An envelope is handed out; a crash from here on counts as an attempt. */
+  /**
+   * An envelope is handed out; a crash from here on counts as an attempt. That of a growing file counts from `confirmBegun()` on: a
+   * handler that is done at once need not wait for a note that nobody will read. One that dies before that is found out the
+   * next time, when the file has ceased to grow.
+   */
   begin(index: number): void {
-    this.#progress?.begin(index);
+    if (this.#isGrowing) this.#unconfirmed.add(index);
+    else this.#progress?.begin(index);
+  }
+
+  /** Makes sure that a crash counts. */
+  confirmBegun(index: number): void {
+    if (!this.#unconfirmed.delete(index)) return;
+    try {
+      this.#progress?.begin(index);
+    } catch {
+      // It is in work all the same; only a crash would go uncounted.
+    }
   }
 
   /** An envelope that was handed out goes back with the rest of its file, as if it had not been. */
   takeBack(index: number): void {
-    this.#progress?.takeBack(index);
+    if (!this.#unconfirmed.delete(index)) this.#progress?.takeBack(index);
   }
 
   /**
@@ -119,7 +158,7 @@ export class Claim {
    * @param delayMs until it is looked at again @default 0
    */
   release(delayMs?: number): void {
-    const isDone = this.#progress !== undefined && this.#open.size === 0;
+    const isDone = this.#progress !== undefined && this.#open.size === 0 && !this.#isGrowing;
     const dueMs = delayMs === undefined && this.#wasInWork ? SUSPECT_DUE_MS : Date.now() + (delayMs ?? 0);
     this.#progress?.close();
     if (!isDone) this.#moveTo(this.#retryPath(dueMs, this.#name.attempt - 1));
@@ -137,8 +176,10 @@ export class Claim {
 
   /** Puts an envelope back, to be delivered again at `dueMs` (ms since 1970). */
   putBack(claimed: ClaimedEnvelope, dueMs: number): void {
-    if (!this.#open.has(claimed.index)) return;
-    if (this.#open.size > 1) return this.#leave(claimed, dueMs);
+    if (!this.#open.has(claimed.index) && !this.#leaving.has(claimed.index)) return;
+    // It was an attempt, also where the handler put it back at once.
+    this.confirmBegun(claimed.index);
+    if (this.#leaving.has(claimed.index) || this.#open.size > 1 || this.#isGrowing) return this.#leave(claimed, dueMs);
     this.#moveTo(this.#retryPath(dueMs, this.#name.attempt));
     this.#open.clear();
     this.#progress?.close();
@@ -172,11 +213,17 @@ export class Claim {
    */
   #leave({ index, sender, envelope }: ClaimedEnvelope, dueMs: number): void {
     const { retry } = this.#directories;
-    const name = retryName({ dueMs, attempts: this.attemptOf(index) - 1, file: ownFile(this.file, index) });
-    const record = `${JSON.stringify({ sender, envelope })}\n`;
-    writeOwnFile(this.#spool, retry, hiddenOwnFile(name), record, PRIVATE_FILE_MODE);
-    this.#settle(index, () => undefined);
+    // Tried again after a failure, it goes under the name that it had: a record of its own would stay hidden for ever.
+    const again = this.#leaving.get(index);
+    const name = again ?? retryName({ dueMs, attempts: this.attemptOf(index) - 1, file: ownFile(this.file, index) });
+    this.#leaving.set(index, name);
+    if (this.#open.has(index)) {
+      const record = `${JSON.stringify({ sender, envelope })}\n`;
+      writeOwnFile(this.#spool, retry, hiddenOwnFile(name), record, PRIVATE_FILE_MODE);
+      this.#settle(index, () => undefined);
+    }
     ignoreMissing(() => this.#spool.fileSystem.rename(retry.atOwn(hiddenOwnFile(name)), retry.atOwn(name)));
+    this.#leaving.delete(index);
   }
 
   /** Ends what a consumer before us began: records of envelopes that have left appear, others are as if they had never been. */
@@ -196,10 +243,11 @@ export class Claim {
   /** The last envelope to be settled takes the file along; before that, only the note is made. */
   #settle(index: number, finish: () => void): void {
     if (!this.#open.has(index)) return;
-    if (this.#open.size > 1) this.#progress?.settle(index);
+    this.#unconfirmed.delete(index);
+    if (this.#open.size > 1 || this.#isGrowing) this.#progress?.settle(index);
     else finish();
     this.#open.delete(index);
-    if (this.#open.size === 0) this.#progress?.remove();
+    if (this.#open.size === 0 && !this.#isGrowing) this.#progress?.remove();
   }
 
   #remove(progress: Progress): void {

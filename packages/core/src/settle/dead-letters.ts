@@ -68,6 +68,6 @@ export class DeadLetters {
 
   /** The name that a message file's letter has. */
   static letterOf(file: string): string {
-    return file.replace(/\.(?:json|own)$/, "");
+    return file.replace(/\.(?:jsonl?|own)$/, "");
   }
 }

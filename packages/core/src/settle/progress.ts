@@ -58,6 +58,15 @@ export class Progress {
     return this.#begun.size > 0;
   }
 
+  /** How many have begun and are not settled. */
+  get inWork(): number {
+    return [...this.#begun].filter(([index, attempts]) => attempts > 0 && !this.#settled.has(index)).length;
+  }
+
+  get settled(): number {
+    return this.#settled.size;
+  }
+
   isSettled(index: number): boolean {
     return this.#settled.has(index);
   }

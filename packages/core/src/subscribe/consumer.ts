@@ -86,12 +86,15 @@ export class Consumer {
       refused: (refusal) => this.#refused(refusal),
       duplicate: () => void this.statistics.duplicates++,
       expired: () => void this.statistics.expired++,
+      grown: () => this.#alarm.ring(),
+      ownMove: (name) => this.#noteOwnMove(name),
     });
   }
 
   /** Brings back what dead consumers left; to be called before the first `next()`. */
   async start(): Promise<void> {
     this.#recover();
+    this.#taker.streams.start();
     removeOrphanedNotes(this.#spool, this.#directories, !this.#options.isShared);
     this.#sweepTally();
   }
@@ -99,12 +102,16 @@ export class Consumer {
   /** Anything may have changed. */
   wake(): void {
     this.#pending.invalidate();
+    this.#taker.streams.doubt();
     this.#alarm.ring();
   }
 
   /** An entry of `new/` has come or gone. @param isNext whether it is the next change there after the one reported before */
   notice(name: string, isNext: boolean): void {
-    if (!isNext) this.#pending.doubt();
+    if (!isNext) {
+      this.#pending.doubt();
+      this.#taker.streams.doubt();
+    }
     // Each claim moves a file out of new/, and is reported like an arrival.
     if (this.#ownMoves.delete(name)) return;
     this.#pending.notice(name);
@@ -118,6 +125,7 @@ export class Consumer {
     if (this.#options.isShared || this.#hasLeftClaims) this.#recover();
     if (performance.now() >= this.#sweepTallyAt) this.#sweepTally();
     if (this.#pending.hasChanged()) this.wake();
+    if (this.#taker.streams.tick()) this.#alarm.ring();
   }
 
   /**
@@ -192,6 +200,7 @@ export class Consumer {
     this.stop();
     await this.#turn;
     for (const step of this.#steps.splice(0)) this.#returnUnused(step);
+    for (const claim of this.#taker.streams.close()) this.#toReturn.add(claim);
     for (const claim of this.#toReturn) this.#return(claim);
     this.#isClosed = true;
     this.#seen.flush();
@@ -251,11 +260,16 @@ export class Consumer {
 
   /** Claims the next file, or waits for one. */
   #nextFile(): void | Promise<void> {
+    const { readings } = this.#pending;
     const looking = this.#pending.look();
+    // What was appended before a file that the listing shows may still have to be reported.
+    if (this.#pending.readings !== readings) this.#taker.streams.doubt();
     return looking === undefined ? this.#claimNext() : looking.then(() => this.#claimNext());
   }
 
   #claimNext(): void | Promise<void> {
+    const streamed = this.#taker.streams.next(this.#pending.head);
+    if (streamed !== undefined) return whenReady(streamed, (step) => void (this.#steps = [step]));
     const pending = this.#pending.take();
     for (const stray of this.#pending.takeStrays(STRAYS_AT_ONCE)) this.#taker.clearStray(stray);
     if (pending === undefined) return this.#pending.hasStrays ? undefined : this.#alarm.wait(this.#pending.nextDueMs);

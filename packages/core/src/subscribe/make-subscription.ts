@@ -41,7 +41,9 @@ export function placeOf(spool: Spool, { kind, name }: Pick<SubscriptionRecord, "
 export function createSubscription(spool: Spool, wish: SubscriptionWish): void {
   const place = placeOf(spool, wish);
   try {
-    if (!isThere(spool, place, wish)) build(spool, place, compose(spool, wish, new Date().toISOString()));
+    if (isThere(spool, place, wish)) return;
+    build(spool, place, compose(spool, wish, new Date().toISOString()));
+    if (wish.kind === "queue") bump(spool, place.parentDir);
   } catch (error) {
     throw fromErrno(error, "make the subscription", `${place.parentDir}/${place.directoryName}`);
   }
@@ -192,6 +194,7 @@ function sameWish(known: SubscriptionRecord, wanted: SubscriptionRecord): boolea
       record.maxAttempts,
       record.address,
       record.consumer,
+      record.streams,
     ]);
   return text(known) === text(wanted);
 }
@@ -226,9 +229,11 @@ function write(spool: Spool, { parentDir, directoryName }: SubscriptionPlace, re
   }
 }
 
-/** Changes the directory above, whose change time is what publishers look at. */
+/** Changes the directory above, and that of all subscriptions, whose change time is what publishers look at. */
 function bump(spool: Spool, parentDir: string): void {
-  const dir = `${parentDir}/.touch-${spool.names.random(16)}`;
-  spool.fileSystem.mkdir(dir, PRIVATE_MODE);
-  ignoreMissing(() => spool.fileSystem.rmdir(dir));
+  for (const where of new Set([parentDir, spool.subscriptionsDir])) {
+    const dir = `${where}/.touch-${spool.names.random(16)}`;
+    spool.fileSystem.mkdir(dir, PRIVATE_MODE);
+    ignoreMissing(() => spool.fileSystem.rmdir(dir));
+  }
 }

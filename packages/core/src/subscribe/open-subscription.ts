@@ -163,9 +163,15 @@ export async function openSubscription<Data>(
   try {
     const presence = await host.presence.ensure();
     const isShortLived = partial.kind === "ephemeral" || partial.kind === "reply";
-    const wish: SubscriptionWish = isShortLived
-      ? { ...partial, name: partial.name || `tmp-${spool.names.random(16)}`, consumer: presence }
-      : partial;
+    const isExclusive = !isShortLived && partial.kind !== "queue" && options.shared !== true;
+    const wish: SubscriptionWish = {
+      ...partial,
+      ...(isShortLived ? { name: partial.name || `tmp-${spool.names.random(16)}`, consumer: presence } : {}),
+      // Events tell that a stream has grown; and an inbox can be looked into while it is read.
+      ...((isShortLived || isExclusive) && partial.kind !== "inbox" && host.watch !== "polling"
+        ? { streams: true }
+        : {}),
+    };
     const place = placeOf(spool, wish);
     createSubscription(spool, wish);
     if (isShortLived) {
@@ -176,7 +182,6 @@ export async function openSubscription<Data>(
       });
     }
     let consumer: Consumer | undefined = undefined;
-    const isExclusive = !isShortLived && wish.kind !== "queue" && options.shared !== true;
     if (isExclusive) {
       const onLost = (error: BusError) => consumer?.fail(error);
       const lock = await ConsumerLock.acquire(spool, place.directoryName, presence, host.heldLocks, onLost);

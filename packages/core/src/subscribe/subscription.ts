@@ -88,6 +88,7 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
         const taken = await this.#consumer.next();
         if (taken === undefined || this.#hasClosedBefore(taken)) return { done: true, value: undefined };
         last = this.#messageOf(taken);
+        taken.claim.confirmBegun(taken.index);
         return { done: false, value: last };
       },
       return: async () => {
@@ -141,7 +142,7 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
       // What may have killed its consumer runs alone, or it would take the others' attempts along.
       if (taken.isSuspect) await this.#roomFor(1);
       if (this.#hasClosedBefore(taken)) return;
-      const work = this.#work(this.#messageOf(taken), handler);
+      const work = this.#work(taken, handler);
       if (taken.isSuspect || concurrency === 1) await work;
     }
   }
@@ -154,10 +155,15 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
   }
 
   /** Never rejects: a handler's failure is the message's, not the subscription's. */
-  async #work(message: Message<Data>, handler: Handler<Data>): Promise<void> {
+  async #work(taken: Taken, handler: Handler<Data>): Promise<void> {
+    const message = this.#messageOf(taken);
     let settle = () => message.ack();
     try {
-      await runBecauseOf(message.cause, () => handler(message));
+      const result = runBecauseOf(message.cause, () => handler(message));
+      if (isThenable(result)) {
+        taken.claim.confirmBegun(taken.index);
+        await result;
+      }
     } catch (error) {
       const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
       if (!message.isSettled) this.#reportFailure(error, message, reason);
@@ -238,4 +244,8 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
     }
     this.#reading = reader;
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | undefined | null)?.then === "function";
 }

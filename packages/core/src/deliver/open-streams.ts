@@ -1,0 +1,306 @@
+import fs from "node:fs";
+import { ignoreMissing } from "../directory.js";
+import { DEFAULT_PRIORITY } from "../envelope.js";
+import { closeQuietly } from "../file-system.js";
+import { errnoOf, fromErrno } from "../errors.js";
+import { isSeal, isUlid, sealOf, ulidOf } from "../message-name.js";
+import { PRIVATE_FILE_MODE } from "../permissions.js";
+import type { Claim } from "../settle/claim.js";
+import type { Spool } from "../spool.js";
+import type { SubscriptionDirectories } from "../subscription-directories.js";
+import type { Sender } from "./judge.js";
+import type { LoadedEnvelope } from "./load.js";
+import type { PendingFile } from "./pending.js";
+import type { StreamReader } from "./stream-reader.js";
+import type { Step } from "./take.js";
+
+const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = fs.constants;
+
+/** Each holds two descriptors, and every look reads them all. */
+const MAX_OPEN = 64;
+/** How often a neighbour is made room against that puts something in the place of a seal again and again. */
+const MAX_TRIES = 100;
+/** A seal stays for so long: several times as long as a publisher appends to a stream (publish/streams.ts). In milliseconds. */
+const SEAL_STAYS_MS = 60_000;
+
+/** A claimed file that is read while it grows. */
+export interface FollowedStream {
+  readonly claim: Claim;
+  readonly pending: PendingFile;
+  readonly reader: StreamReader;
+  /** The owner of the inode. */
+  readonly sender: Sender;
+}
+
+interface OpenStream extends FollowedStream {
+  readonly watcher: fs.FSWatcher;
+  /** Read and not yet handed on, in order. */
+  readonly steps: (Step | Promise<Step>)[];
+  /** The places of these in the order. */
+  readonly keys: string[];
+  lastKey: string;
+  /** There may be more to read. */
+  hasGrown: boolean;
+  /** It has grown since the last look but one. */
+  isGrowing: boolean;
+}
+
+/** What open streams need of whoever takes messages. */
+export interface StreamHost {
+  judge(stream: FollowedStream, loaded: LoadedEnvelope): Step | Promise<Step>;
+  /** An open stream may have grown. */
+  onGrowth(): void;
+  /** We are about to change an entry of `new/`. */
+  onOwnMove(name: string): void;
+}
+
+/**
+ * The streams that one consumer reads while they grow: claimed files, to which their publishers go on appending.
+ *
+ * Invariant: a stream leaves here, to be removed or put back, only after its seal stood in `new/` and it was read to the end once
+ * more. Whatever its publisher took for stored has been read then (publish/streams.ts). A stream whose consumer died is sealed
+ * by the next one before it is read.
+ */
+export class OpenStreams {
+  readonly #spool: Spool;
+  readonly #directories: SubscriptionDirectories;
+  readonly #host: StreamHost;
+  readonly #open = new Set<OpenStream>();
+  /** Seals in `new/`, and when they may go, by performance.now(). */
+  readonly #seals = new Map<string, number>();
+
+  constructor(spool: Spool, directories: SubscriptionDirectories, host: StreamHost) {
+    this.#spool = spool;
+    this.#directories = directories;
+    this.#host = host;
+  }
+
+  /** Takes over the seals that others left. To be called when the consumer starts. @throws the system's error */
+  start(): void {
+    for (const name of this.#spool.fileSystem.readdir(this.#directories.new.base)) {
+      if (isSeal(name)) this.#seals.set(name, performance.now() + SEAL_STAYS_MS - this.#ageOf(name));
+    }
+    this.#unsealOld();
+  }
+
+  /** Whether another stream may be opened. */
+  get hasRoom(): boolean {
+    return this.#open.size < MAX_OPEN;
+  }
+
+  /** Reads a claimed stream from now on. @returns false when its growth cannot be watched */
+  open(followed: FollowedStream): boolean {
+    const { claim, pending } = followed;
+    const watcher = watch(claim.path);
+    if (watcher === undefined) return false;
+    claim.expectMore();
+    const stream: OpenStream = {
+      ...followed,
+      ...{ watcher, steps: [], keys: [] },
+      ...{ lastKey: keyOf(pending.file), hasGrown: true, isGrowing: true },
+    };
+    watcher.on("change", () => {
+      stream.hasGrown = true;
+      this.#host.onGrowth();
+    });
+    // Without the watch, the look every now and then finds what is added.
+    watcher.on("error", () => undefined);
+    this.#open.add(stream);
+    return true;
+  }
+
+  /** Any of them may have grown. */
+  doubt(): void {
+    for (const stream of this.#open) stream.hasGrown = true;
+  }
+
+  /**
+   * The next message of an open stream, if its place is before that of the file that waits.
+   * @throws the system's error
+   */
+  next(head: string | undefined): Step | Promise<Step> | undefined {
+    let best: OpenStream | undefined;
+    for (const stream of this.#open) {
+      if (stream.hasGrown && stream.steps.length === 0) this.#read(stream);
+      const key = stream.keys[0];
+      if (key !== undefined && (best?.keys[0] === undefined || key < best.keys[0])) best = stream;
+    }
+    const key = best?.keys[0];
+    if (best === undefined || key === undefined || (head !== undefined && key > head)) return undefined;
+    best.keys.shift();
+    return best.steps.shift();
+  }
+
+  /** Looks for what no event reported, and seals what has not grown from one look to the next. @returns whether there is something to take */
+  tick(): boolean {
+    let failure: unknown;
+    for (const stream of this.#open) {
+      try {
+        this.#look(stream);
+      } catch (error) {
+        // The others shall not wait for this one.
+        failure ??= error;
+      }
+    }
+    this.#unsealOld();
+    if (failure !== undefined) throw fromErrno(failure, "read on in", this.#directories.path);
+    return [...this.#open].some(({ steps }) => steps.length > 0);
+  }
+
+  #look(stream: OpenStream): void {
+    stream.hasGrown = true;
+    if (stream.steps.length === 0) this.#read(stream);
+    const isOver = !stream.isGrowing || stream.reader.isOverlong;
+    stream.isGrowing = false;
+    if (isOver && stream.steps.length === 0) this.#end(stream);
+  }
+
+  /**
+   * Reads every stream to its end and lets go of it.
+   * @returns the claims of those that hold unsettled messages
+   */
+  close(): Claim[] {
+    const unsettled: Claim[] = [];
+    for (const stream of this.#open) {
+      this.#open.delete(stream);
+      try {
+        this.seal(stream.pending.file);
+        while (this.#read(stream));
+        if (stream.claim.expectNoMore()) unsettled.push(stream.claim);
+      } catch {
+        // Not read to the end, so it comes back even if everything that was read is settled.
+        unsettled.push(stream.claim);
+      } finally {
+        letGo(stream);
+      }
+    }
+    return unsettled;
+  }
+
+  /** Tells the publisher of a stream that what it appends from now on may not be read. @throws the system's error */
+  seal(file: string): void {
+    const name = sealOf(file);
+    if (!this.#seals.has(name)) this.#host.onOwnMove(name);
+    this.#seals.set(name, performance.now() + SEAL_STAYS_MS);
+    try {
+      this.#makeSeal(name);
+    } catch (error) {
+      this.#seals.delete(name);
+      throw error;
+    }
+  }
+
+  /**
+   * One of our own: what a neighbour put in its place, the neighbour could remove again, and the publisher would take its messages
+   * for read. That becomes a stray, which is cleared away like any other.
+   */
+  #makeSeal(name: string): void {
+    const { fileSystem, names } = this.#spool;
+    const { new: arrivals } = this.#directories;
+    const path = arrivals.atOwn(name);
+    for (let triesLeft = MAX_TRIES; ; triesLeft--) {
+      try {
+        const flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW;
+        return closeQuietly(fileSystem, fileSystem.open(path, flags, PRIVATE_FILE_MODE));
+      } catch (error) {
+        if (errnoOf(error) !== "EEXIST") throw error;
+        if (this.#isOwnSeal(name)) return;
+        if (triesLeft === 0) throw error;
+        ignoreMissing(() => fileSystem.rename(path, arrivals.atOwn(`no-seal-${names.random(16)}`)));
+      }
+    }
+  }
+
+  #isOwnSeal(name: string): boolean {
+    // Nobody appends to what is in a queue.
+    if (this.#directories.record.kind === "queue") return true;
+    try {
+      return this.#spool.fileSystem.lstat(this.#directories.new.atOwn(name)).uid === this.#spool.uid;
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return false;
+      throw error;
+    }
+  }
+
+  /** Seals an idle stream. What is found only now is delivered first. */
+  #end(stream: OpenStream): void {
+    this.seal(stream.pending.file);
+    if (this.#read(stream)) return;
+    // What cannot be removed now is tried again with the next look.
+    stream.claim.expectNoMore();
+    this.#open.delete(stream);
+    letGo(stream);
+  }
+
+  /** @returns whether there was anything */
+  #read(stream: OpenStream): boolean {
+    const envelopes = stream.reader.read();
+    if (envelopes.length === 0) {
+      stream.hasGrown = false;
+      return false;
+    }
+    stream.isGrowing = true;
+    for (const loaded of envelopes) {
+      stream.claim.add(loaded.index);
+      const step = this.#host.judge(stream, loaded);
+      // Whoever takes it gets the error; until then nobody waits for it.
+      if (step instanceof Promise) step.catch(() => undefined);
+      stream.lastKey = later(stream.lastKey, loaded.value);
+      stream.steps.push(step);
+      stream.keys.push(stream.lastKey);
+    }
+    return true;
+  }
+
+  /** In milliseconds; 0 where the clock has been set back since. A publisher notices when it is set (publish/streams.ts). */
+  #ageOf(name: string): number {
+    try {
+      return Math.max(0, Date.now() - this.#spool.fileSystem.lstat(this.#directories.new.atOwn(name)).ctimeMs);
+    } catch {
+      return 0;
+    }
+  }
+
+  #unsealOld(): void {
+    const now = performance.now();
+    for (const [name, mayGoAt] of this.#seals) {
+      if (now < mayGoAt) continue;
+      this.#seals.delete(name);
+      this.#host.onOwnMove(name);
+      try {
+        this.#spool.fileSystem.unlink(this.#directories.new.atOwn(name));
+      } catch {
+        // The next consumer tries again. What a neighbour made of that name stays; it tells publishers nothing about new streams.
+      }
+    }
+  }
+}
+
+function keyOf(file: string): string {
+  return `${file[0] ?? ""}-${ulidOf(file)}`;
+}
+
+/**
+ * Where a message stands among the files: at its own priority and its id, which it got when it was sent, whatever the file is called
+ * (place-in-order.ts); but never before the one in front of it.
+ */
+function later(key: string, value: unknown): string {
+  const { id, priority = DEFAULT_PRIORITY } = (value ?? {}) as { id?: unknown; priority?: unknown };
+  if (typeof id !== "string" || !isUlid(id)) return key;
+  const own = `${typeof priority === "number" ? priority : key.slice(0, 1)}-${id}`;
+  return own > key ? own : key;
+}
+
+function letGo({ reader, watcher }: OpenStream): void {
+  watcher.close();
+  reader.close();
+}
+
+/** Watches the inode, so that it does not matter which of its links is written through. undefined where that cannot be. */
+function watch(path: string): fs.FSWatcher | undefined {
+  try {
+    return fs.watch(path, { persistent: false });
+  } catch {
+    return undefined;
+  }
+}

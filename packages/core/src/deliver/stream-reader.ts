@@ -1,0 +1,85 @@
+import { openForeign } from "../bounded-read.js";
+import { closeQuietly, type Path } from "../file-system.js";
+import type { Spool } from "../spool.js";
+import {
+  completeLines,
+  MAX_ENVELOPES_PER_FILE,
+  maxFileBytes,
+  unfitByError,
+  unvouched,
+  type LoadedEnvelope,
+  type UnfitLoad,
+} from "./load.js";
+
+/** Read at once, in bytes. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** A message file that is read while it grows, through one descriptor, so it stays the file that was judged. */
+export class StreamReader {
+  /** The owner of the inode: who speaks. */
+  readonly uid: number;
+  /** When its owner had last written to it when it was opened. In ms since 1970. */
+  readonly writtenMs: number;
+  readonly #spool: Spool;
+  readonly #fd: number;
+  #length = 0;
+  #lines = 0;
+  /** The beginning of a line, in pieces: one without an end must not be copied anew with each of them. */
+  readonly #rest: Buffer[] = [];
+  #isClosed = false;
+
+  private constructor(spool: Spool, fd: number, stat: { readonly uid: number; readonly mtimeMs: number }) {
+    this.#spool = spool;
+    this.#fd = fd;
+    this.uid = stat.uid;
+    this.writtenMs = stat.mtimeMs;
+  }
+
+  /** @throws the system's error when the file is not to blame */
+  static open(spool: Spool, path: Path): StreamReader | UnfitLoad {
+    try {
+      const { fd, stat } = openForeign(spool.fileSystem, path, maxFileBytes(spool));
+      const unfit = unvouched(spool, stat);
+      if (unfit === undefined) return new StreamReader(spool, fd, stat);
+      closeQuietly(spool.fileSystem, fd);
+      return unfit;
+    } catch (error) {
+      return unfitByError(error);
+    }
+  }
+
+  /** True when it has become larger than a message file may be: the rest of it is nobody's message. */
+  get isOverlong(): boolean {
+    return this.#length >= maxFileBytes(this.#spool) || this.#lines >= MAX_ENVELOPES_PER_FILE;
+  }
+
+  /** What has been added since the last call: a chunk of it, so an empty answer says that there is no more. @throws the system's error */
+  read(): LoadedEnvelope[] {
+    for (;;) {
+      if (this.#isClosed || this.isOverlong) return [];
+      const room = Math.min(CHUNK_BYTES, maxFileBytes(this.#spool) - this.#length);
+      const read = this.#spool.fileSystem.read(this.#fd, CHUNK, 0, room, this.#length);
+      if (read === 0) return [];
+      this.#length += read;
+      const fresh = CHUNK.subarray(0, read);
+      if (!fresh.includes(NEWLINE)) {
+        this.#rest.push(Buffer.from(fresh));
+        continue;
+      }
+      const bytes = this.#rest.length === 0 ? fresh : Buffer.concat([...this.#rest.splice(0), fresh]);
+      const { envelopes, length } = completeLines(bytes, this.#lines);
+      this.#lines += envelopes.length;
+      if (length < bytes.length) this.#rest.push(Buffer.from(bytes.subarray(length)));
+      if (envelopes.length > 0) return envelopes;
+    }
+  }
+
+  close(): void {
+    if (!this.#isClosed) closeQuietly(this.#spool.fileSystem, this.#fd);
+    this.#isClosed = true;
+  }
+}
+
+/** For whoever reads at the moment: nothing is kept in it. */
+const CHUNK = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+const NEWLINE = 0x0a;

@@ -1,0 +1,185 @@
+import { atExit } from "../at-exit.js";
+import { writeAll } from "../file-system.js";
+import { sealOf } from "../message-name.js";
+import type { Spool } from "../spool.js";
+import type { Draft, Drafts } from "./drafts.js";
+import type { Target } from "./target.js";
+
+/** How soon one message has to follow another to the same subscriptions to be appended to it, in milliseconds. */
+const SOON_MS = 1_000;
+/** How long a stream grows, in milliseconds. Its seal stays there for longer (open-streams.ts). */
+const GROWS_FOR_MS = 10_000;
+const MAX_LINES = 1_000;
+const MAX_BYTES = 256 * 1024;
+/** What is larger goes into a file of its own. */
+const MAX_APPENDED_BYTES = 64 * 1024;
+/** Each holds a descriptor. */
+const MAX_STREAMS = 16;
+/** A stream that was sealed before it had so many messages was not worth its while … */
+const WORTHWHILE_LINES = 8;
+/** … and the next one waits for so long, in milliseconds. */
+const PAUSE_MS = 10_000;
+
+/** The messages of one priority to the same subscriptions, one after another. */
+interface Lane {
+  readonly targets: readonly Target[];
+  readonly priority: number;
+  /** Of the last message; by performance.now(). */
+  lastAt: number;
+  pausedUntil: number;
+  stream: Stream | undefined;
+}
+
+interface Stream {
+  readonly draft: Draft;
+  readonly seal: string;
+  /** By performance.now(), which stands still while the machine sleeps … */
+  readonly beganAt: number;
+  /** … and by Date.now(), which can be set. */
+  readonly beganMs: number;
+  lines: number;
+  bytes: number;
+}
+
+/**
+ * Message files that are still open, so that the next message to the same subscriptions costs one write(2) and no file.
+ *
+ * Appending commits a message as linking does: whoever reads on finds it. A receiver that will read no further makes the stream's
+ * seal in its drop box first, and reads to the end then. So where no seal is found *after* the write, the receiver is still to
+ * read, or had yet to make its seal, and finds the message; where one is found it may have missed it, and the message is sent once
+ * more, in a file of its own: who has it drops that as a repeat. Seals are removed some time after the stream has stopped
+ * growing, so a look that comes late counts for nothing; nor does one when links are missing, because then somebody has
+ * cleared a drop box.
+ *
+ * A subscription is the target of one stream of a publisher at a time, and any other message to it ends that one: receivers see
+ * what a publisher sends in the order in which it was sent.
+ */
+export class Streams {
+  readonly #spool: Spool;
+  readonly #drafts: Drafts;
+  readonly #lanes = new WeakMap<Target, Lane>();
+  /** Lanes with a stream, the oldest first. */
+  readonly #open = new Set<Lane>();
+  #timer: NodeJS.Timeout | undefined;
+  #cancelAtExit: (() => void) | undefined;
+
+  constructor(spool: Spool, drafts: Drafts) {
+    this.#spool = spool;
+    this.#drafts = drafts;
+  }
+
+  /**
+   * Hands messages to subscriptions by appending them to the stream that goes to just these.
+   * @returns whether that was done; if not, some of them may have the messages all the same @throws the system's error: ENOSPC …
+   */
+  append(priority: number, bytes: Uint8Array, lines: number, targets: readonly Target[]): boolean {
+    const lane = this.#laneOf(priority, targets);
+    const stream = lane?.stream;
+    if (lane === undefined || stream === undefined || !this.#hasRoom(lane, stream, bytes.length, lines)) return false;
+    try {
+      writeAll(this.#spool.fileSystem, stream.draft.fd, bytes);
+      stream.lines += lines;
+      stream.bytes += bytes.length;
+      if (this.#isRead(stream, targets)) {
+        lane.lastAt = performance.now();
+        return true;
+      }
+      if (stream.lines < WORTHWHILE_LINES) lane.pausedUntil = performance.now() + PAUSE_MS;
+    } catch (error) {
+      // It may end in a torn line, which no reader takes for a message.
+      this.#end(lane);
+      throw error;
+    }
+    this.#end(lane);
+    return false;
+  }
+
+  /**
+   * To be called before a file of their own goes to these subscriptions: their streams end.
+   * @returns whether that file had better be a stream, because another message came just before
+   */
+  turnOver(priority: number, bytes: number, targets: readonly Target[]): boolean {
+    const now = performance.now();
+    const known = this.#laneOf(priority, targets);
+    if (known === undefined) {
+      const lane: Lane = { targets, priority, lastAt: now, pausedUntil: 0, stream: undefined };
+      for (const target of targets) {
+        const other = this.#lanes.get(target);
+        if (other !== undefined) this.#end(other);
+        this.#lanes.set(target, lane);
+      }
+      return false;
+    }
+    this.#end(known);
+    const isSoon = now - known.lastAt < SOON_MS && now >= known.pausedUntil;
+    known.lastAt = now;
+    return isSoon && bytes <= this.#maxAppended && targets.every(({ takesStreams }) => takesStreams);
+  }
+
+  /** From now on a file can be appended to. The caller leaves its draft to this. */
+  begin(draft: Draft, fileName: string, bytes: number, lines: number, targets: readonly Target[]): void {
+    const [first] = targets;
+    const lane = first && this.#lanes.get(first);
+    if (lane === undefined) return this.#drafts.release(draft);
+    lane.stream = {
+      ...{ draft, bytes, lines, seal: sealOf(fileName) },
+      ...{ beganAt: performance.now(), beganMs: Date.now() },
+    };
+    this.#open.add(lane);
+    this.#cancelAtExit ??= atExit(() => this.close());
+    const [oldest] = this.#open;
+    if (this.#open.size > MAX_STREAMS && oldest !== undefined) this.#end(oldest);
+    this.#timer ??= setTimeout(() => this.#endIdle(), 2 * SOON_MS).unref();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#cancelAtExit?.();
+    for (const lane of this.#open) if (lane.stream !== undefined) this.#drafts.discard(lane.stream.draft);
+    this.#open.clear();
+  }
+
+  #laneOf(priority: number, targets: readonly Target[]): Lane | undefined {
+    const [first] = targets;
+    const lane = first && this.#lanes.get(first);
+    if (lane === undefined || lane.priority !== priority || lane.targets.length !== targets.length) return undefined;
+    return targets.every((target, i) => lane.targets[i] === target && this.#lanes.get(target) === lane)
+      ? lane
+      : undefined;
+  }
+
+  get #maxAppended(): number {
+    return Math.min(MAX_APPENDED_BYTES, this.#spool.limits.maxEnvelopeBytes);
+  }
+
+  #hasRoom({ lastAt }: Lane, stream: Stream, bytes: number, lines: number): boolean {
+    if (bytes > this.#maxAppended || performance.now() - lastAt >= SOON_MS || isOld(stream)) return false;
+    const maxBytes = Math.min(MAX_BYTES, this.#spool.limits.maxEnvelopeBytes);
+    return stream.bytes + bytes <= maxBytes && stream.lines + lines <= MAX_LINES;
+  }
+
+  /** Whether everybody reads on, or had not stopped when the bytes were written. The age comes last: see above. */
+  #isRead(stream: Stream, targets: readonly Target[]): boolean {
+    if (targets.some((target) => target.holds(stream.seal))) return false;
+    // Theirs, and that of the outbox.
+    if (this.#spool.fileSystem.fstat(stream.draft.fd).nlink !== targets.length + 1) return false;
+    return !isOld(stream);
+  }
+
+  #end(lane: Lane): void {
+    const { stream } = lane;
+    lane.stream = undefined;
+    this.#open.delete(lane);
+    if (stream !== undefined) this.#drafts.release(stream.draft);
+  }
+
+  #endIdle(): void {
+    this.#timer = undefined;
+    for (const lane of this.#open) if (performance.now() - lane.lastAt >= SOON_MS) this.#end(lane);
+    if (this.#open.size > 0) this.#timer = setTimeout(() => this.#endIdle(), 2 * SOON_MS).unref();
+  }
+}
+
+function isOld({ beganAt, beganMs }: Stream): boolean {
+  return performance.now() - beganAt >= GROWS_FOR_MS || Math.abs(Date.now() - beganMs) >= GROWS_FOR_MS;
+}
