@@ -6,7 +6,7 @@ import type { FileSystem } from "./file-system.js";
 import { addMemberCommand } from "./membership.js";
 import { octal, type SpoolKind } from "./permissions.js";
 import { agentbusAsRoot, asRoot, shellQuote } from "./shell-command.js";
-import { readSpoolRecord, type SpoolRecord } from "./spool-file.js";
+import { readSpoolRecord, SPOOL_FILE, type SpoolRecord } from "./spool-file.js";
 import {
   absolutePath,
   groupInEnvironment,
@@ -109,7 +109,10 @@ async function recordAt(path: string, uid: number, services: SpoolServices): Pro
   const record = await readSpoolRecord(path, stat.gid, services);
   if (record !== undefined) return record;
   if (stat.uid !== uid) throw inTheWay(path, `it belongs to ${ownerNameOf(stat.uid, services)}`);
-  const foreign = namesIn(path, services).find((name) => !EXPECTED_NAME.test(name));
+  const names = namesIn(path, services);
+  // Another process has finished it since.
+  if (names.includes(SPOOL_FILE)) return recordAt(path, uid, services);
+  const foreign = names.find((name) => !EXPECTED_NAME.test(name));
   if (foreign === undefined) return undefined;
   throw inTheWay(path, `it is no spool, and holds something else: ${shellQuote(Buffer.from(foreign, "latin1"))}`);
 }

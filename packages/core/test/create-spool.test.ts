@@ -101,6 +101,20 @@ describe("a personal spool", () => {
     }
   });
 
+  test("is taken as it is when another process finishes it between two looks", async () => {
+    const { path } = await createSpool({ env, limits: { maxHops: 3 } });
+    let looks = 0;
+    const open: typeof nodeFileSystem.open = (file, ...rest) => {
+      const isTooEarly = String(file).endsWith("/spool.json") && looks++ === 0;
+      if (isTooEarly) throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
+      return nodeFileSystem.open(file, ...rest);
+    };
+    const services = { fileSystem: { ...nodeFileSystem, open }, accounts: new Accounts() };
+    const again = await createSpool({ env }, services);
+    assert.deepEqual(again, { path, kind: "personal", group: undefined, created: false, changes: [] });
+    assert.equal(looks, 2);
+  });
+
   test("is not made over something else", async () => {
     fs.writeFileSync(join(dir, "file"), "");
     fs.mkdirSync(join(dir, "project"));
