@@ -140,7 +140,7 @@ export function completeLines(
   const envelopes: LoadedEnvelope[] = [];
   let start = 0;
   for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
-    const line = bytes.subarray(start, end + 1);
+    const line = start === 0 && end + 1 === bytes.length ? bytes : bytes.subarray(start, end + 1);
     start = end + 1;
     const isFit = isUtf8(line) && !isNestedTooDeeply(line);
     const raw = line.toString("utf8");

@@ -196,7 +196,7 @@ export class Outbox {
       const roomy = targets.filter(
         (target) => !this.#roomQueue.isWaiting(target.label) && this.#backlog.hasRoom(target),
       );
-      const full = targets.filter((target) => !roomy.includes(target));
+      const full = roomy.length === targets.length ? [] : targets.filter((target) => !roomy.includes(target));
       const bytes =
         waiting.length === 1 ? first.parcel.bytes : Buffer.concat(waiting.map(({ parcel }) => parcel.bytes));
       const committed = this.#commit(first.parcel, bytes, waiting.length, roomy);

@@ -54,6 +54,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   "dataContentType", "dataSchema", "dataRef", "sequence", "extensions",
 ] satisfies (keyof PublishOptions)[]);
 
+const NONE: PublishOptions = Object.freeze({});
 const DEFAULTS = Object.freeze({ onFull: "error", timeoutMs: 30_000 } as const);
 
 /** The first stage of a message: checked, composed, handed to the outbox, and its outcome told. */
@@ -73,8 +74,8 @@ export class Publisher {
     this.#outbox = new Outbox(spool);
   }
 
-  async publish(destination: string, data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
-    checkOptions(options);
+  async publish(destination: string, data: unknown, options: PublishOptions = NONE): Promise<PublishResult> {
+    if (options !== NONE) checkOptions(options);
     options.signal?.throwIfAborted();
     const to = destination.startsWith("@") ? destination : undefined;
     const envelope = this.#compose(destination, to, data, options);

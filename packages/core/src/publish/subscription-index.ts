@@ -65,9 +65,8 @@ export class SubscriptionIndex {
       this.#lookAtQueuesAt = now + LOOK_AT_QUEUES_MS;
       if (queues.refresh() || haveChanged) this.#matches = new Map();
     }
-    if (now < this.#askAgainAt) return;
-    const unknown = this.#listings.flatMap((listing) => [...listing.unknownOwners]);
-    if (unknown.length > 0) return this.#identify(unknown);
+    if (subscriptions.unknownOwners.size + queues.unknownOwners.size === 0 || now < this.#askAgainAt) return;
+    return this.#identify([...subscriptions.unknownOwners, ...queues.unknownOwners]);
   }
 
   /** The subscriptions whose patterns match; those of dead processes left out. */

@@ -136,7 +136,7 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
 
   async #run(handler: Handler<Data>, concurrency: number): Promise<void> {
     for (;;) {
-      await this.#roomFor(concurrency);
+      if (this.#inWork.size >= concurrency) await this.#roomFor(concurrency);
       const taken = await this.#consumer.next();
       if (taken === undefined) return;
       // What may have killed its consumer runs alone, or it would take the others' attempts along.
