@@ -237,6 +237,8 @@ export class Consumer {
       const taken = this.#isExhausted(step) ? this.#giveUp(step) : this.#taker.execute(step);
       this.#steps.shift();
       if (taken === undefined) continue;
+      // Whoever wants no second attempt gets none, whenever it dies.
+      if (this.#options.maxAttempts === 1) taken.claim.confirmBegun(taken.index);
       this.statistics.delivered++;
       return taken;
     }
