@@ -92,7 +92,7 @@ export class Claim {
       for (let index = 0; index < total; index++) if (!progress.isSettled(index)) this.#open.add(index);
       // Somebody was here before us, and may have died while an envelope left, or before the file was removed.
       if (progress.hasBegun) this.#finishLeaving(progress);
-      if (this.#open.size === 0) this.#remove(progress);
+      this.#removeIfDone();
     });
   }
 
@@ -110,8 +110,8 @@ export class Claim {
   /** Says that there will be no more. @returns whether some are not settled */
   expectNoMore(): boolean {
     this.#isGrowing = false;
-    if (this.#open.size === 0 && this.#progress !== undefined) this.#remove(this.#progress);
-    return this.#open.size > 0;
+    this.#removeIfDone();
+    return !this.#isDone;
   }
 
   isOpen(index: number): boolean {
@@ -140,9 +140,8 @@ export class Claim {
 
   /** Makes sure that a crash counts. */
   confirmBegun(index: number): void {
-    if (!this.#unconfirmed.delete(index)) return;
     try {
-      this.#progress?.begin(index);
+      this.#noteBegun(index);
     } catch {
       // It is in work all the same; only a crash would go uncounted.
     }
@@ -158,10 +157,10 @@ export class Claim {
    * @param delayMs until it is looked at again @default 0
    */
   release(delayMs?: number): void {
-    const isDone = this.#progress !== undefined && this.#open.size === 0 && !this.#isGrowing;
+    const isGone = this.#progress !== undefined && this.#isDone;
     const dueMs = delayMs === undefined && this.#wasInWork ? SUSPECT_DUE_MS : Date.now() + (delayMs ?? 0);
     this.#progress?.close();
-    if (!isDone) this.#moveTo(this.#retryPath(dueMs, this.#name.attempt - 1));
+    if (!isGone) this.#moveTo(this.#retryPath(dueMs, this.#name.attempt - 1));
     this.#open.clear();
   }
 
@@ -176,10 +175,11 @@ export class Claim {
 
   /** Puts an envelope back, to be delivered again at `dueMs` (ms since 1970). */
   putBack(claimed: ClaimedEnvelope, dueMs: number): void {
-    if (!this.#open.has(claimed.index) && !this.#leaving.has(claimed.index)) return;
+    if (!this.#open.has(claimed.index) && !this.#leaving.has(claimed.index)) return this.#removeIfDone();
     // It was an attempt, also where the handler put it back at once.
-    this.confirmBegun(claimed.index);
-    if (this.#leaving.has(claimed.index) || this.#open.size > 1 || this.#isGrowing) return this.#leave(claimed, dueMs);
+    this.#noteBegun(claimed.index);
+    if (!this.#isLast(claimed.index)) return this.#leave(claimed, dueMs);
+    this.#stay(claimed.index);
     this.#moveTo(this.#retryPath(dueMs, this.#name.attempt));
     this.#open.clear();
     this.#progress?.close();
@@ -220,9 +220,20 @@ export class Claim {
     if (this.#open.has(index)) {
       const record = `${JSON.stringify({ sender, envelope })}\n`;
       writeOwnFile(this.#spool, retry, hiddenOwnFile(name), record, PRIVATE_FILE_MODE);
-      this.#settle(index, () => undefined);
+      this.#progress?.settle(index);
+      this.#unconfirmed.delete(index);
+      this.#open.delete(index);
     }
     ignoreMissing(() => this.#spool.fileSystem.rename(retry.atOwn(hiddenOwnFile(name)), retry.atOwn(name)));
+    this.#leaving.delete(index);
+    this.#removeIfDone();
+  }
+
+  /** An envelope that was about to leave, and could not, stays with the file after all. */
+  #stay(index: number): void {
+    const name = this.#leaving.get(index);
+    if (name === undefined) return;
+    ignoreMissing(() => this.#spool.fileSystem.unlink(this.#directories.retry.atOwn(hiddenOwnFile(name))));
     this.#leaving.delete(index);
   }
 
@@ -242,17 +253,36 @@ export class Claim {
 
   /** The last envelope to be settled takes the file along; before that, only the note is made. */
   #settle(index: number, finish: () => void): void {
-    if (!this.#open.has(index)) return;
+    this.#stay(index);
+    if (!this.#open.has(index)) return this.#removeIfDone();
     this.#unconfirmed.delete(index);
-    if (this.#open.size > 1 || this.#isGrowing) this.#progress?.settle(index);
-    else finish();
+    if (this.#isLast(index)) finish();
+    else this.#progress?.settle(index);
     this.#open.delete(index);
-    if (this.#open.size === 0 && !this.#isGrowing) this.#progress?.remove();
+    if (this.#isDone) this.#progress?.remove();
   }
 
-  #remove(progress: Progress): void {
+  #noteBegun(index: number): void {
+    if (!this.#unconfirmed.has(index)) return;
+    this.#progress?.begin(index);
+    this.#unconfirmed.delete(index);
+  }
+
+  /** Whether nothing but this envelope keeps the file where it is. */
+  #isLast(index: number): boolean {
+    if (this.#isGrowing || this.#open.size > 1 || !this.#open.has(index)) return false;
+    return this.#leaving.size === (this.#leaving.has(index) ? 1 : 0);
+  }
+
+  /** Whether nothing keeps the file where it is. Hidden records are only found while it is there (`#finishLeaving()`). */
+  get #isDone(): boolean {
+    return this.#open.size === 0 && this.#leaving.size === 0 && !this.#isGrowing;
+  }
+
+  #removeIfDone(): void {
+    if (!this.#isDone || this.#progress === undefined) return;
     this.#removeFile();
-    progress.remove();
+    this.#progress.remove();
   }
 
   #removeFile(): void {
