@@ -8,10 +8,9 @@ import { PersonalSpool } from "./support/personal-spool.js";
 const PAIRS = 300;
 /** Of a kernel with HZ=100. Linux 6.13 and later give a change another stamp than the one that was looked at, so here it is feigned. */
 const GRANULE_MS = 10;
-const GRANULE_NS = BigInt(GRANULE_MS) * 1_000_000n;
 const coarse: FileSystem = {
   ...nodeFileSystem,
-  changeTimeNs: (path) => (nodeFileSystem.changeTimeNs(path) / GRANULE_NS) * GRANULE_NS,
+  changeTimeMs: (path) => Math.floor(nodeFileSystem.changeTimeMs(path) / GRANULE_MS) * GRANULE_MS,
   lstat: (path) => coarsely(nodeFileSystem.lstat(path)),
   stat: (path) => coarsely(nodeFileSystem.stat(path)),
   fstat: (fd) => coarsely(nodeFileSystem.fstat(fd)),

@@ -21,8 +21,8 @@ export interface FileSystem {
   lstat(path: Path): fs.Stats;
   /** Whether there is an entry of that name, be it a dangling link. */
   hasEntry(path: Path): boolean;
-  /** `st_ctime` in nanoseconds: unlike `st_mtime`, nobody can set it. */
-  changeTimeNs(path: Path): bigint;
+  /** `st_ctime` in ms since 1970, to a quarter of a microsecond: unlike `st_mtime`, nobody can set it. */
+  changeTimeMs(path: Path): number;
   fchmod(fd: number, mode: number): void;
   chmod(path: Path, mode: number): void;
   chown(path: Path, uid: number, gid: number): void;
@@ -49,7 +49,7 @@ export const nodeFileSystem: FileSystem = Object.freeze({
   stat: (path: Path) => fs.statSync(path),
   lstat: (path: Path) => fs.lstatSync(path),
   hasEntry: (path: Path) => fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined,
-  changeTimeNs: (path: Path) => fs.statSync(path, { bigint: true }).ctimeNs,
+  changeTimeMs: (path: Path) => fs.statSync(path).ctimeMs,
   fchmod: fs.fchmodSync,
   chmod: fs.chmodSync,
   chown: fs.chownSync,
@@ -71,10 +71,10 @@ export const nodeFileSystem: FileSystem = Object.freeze({
     new Promise<void>((resolve, reject) => fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()))),
 } satisfies FileSystem);
 
-/** Writes all of `bytes`: write(2) may take less than it was given, above all on a disk that is nearly full. */
-export function writeAll(fileSystem: FileSystem, fd: number, bytes: Uint8Array): void {
+/** Writes all of the first `length` bytes: write(2) may take less than it was given, above all on a disk that is nearly full. */
+export function writeAll(fileSystem: FileSystem, fd: number, bytes: Uint8Array, length = bytes.length): void {
   let written = 0;
-  while (written < bytes.length) written += fileSystem.write(fd, bytes, written, bytes.length - written, null);
+  while (written < length) written += fileSystem.write(fd, bytes, written, length - written, null);
 }
 
 /**

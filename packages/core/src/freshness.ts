@@ -8,7 +8,6 @@
  */
 const TICK_MS = 50;
 const WHOLE_SECOND_MS = 2_100;
-const NS_PER_MS = 1_000_000n;
 
 /** A moment from before a reading, to judge afterwards whether its stamp proves it. In ms since 1970. */
 export function beforeReading(): number {
@@ -16,10 +15,10 @@ export function beforeReading(): number {
 }
 
 /**
- * True when any change after `readingBegan` must carry another stamp than `changeTimeNs`. A clock that was set back puts the
+ * True when any change after `readingBegan` must carry another stamp than `changeTimeMs`. A clock that was set back puts the
  * stamp into the future; there only its distance counts.
  */
-export function isProof(changeTimeNs: bigint, readingBegan: number): boolean {
-  const margin = changeTimeNs % 1_000_000_000n === 0n ? WHOLE_SECOND_MS : TICK_MS;
-  return Math.abs(readingBegan - Number(changeTimeNs / NS_PER_MS)) > margin;
+export function isProof(changeTimeMs: number, readingBegan: number): boolean {
+  const margin = changeTimeMs % 1_000 === 0 ? WHOLE_SECOND_MS : TICK_MS;
+  return Math.abs(readingBegan - Math.floor(changeTimeMs)) > margin;
 }

@@ -1,6 +1,6 @@
 import { errnoOf, fromErrno } from "./errors.js";
 import { readSmallFile } from "./bounded-read.js";
-import { completeLines } from "./deliver/load.js";
+import { completeLines, NEWLINE } from "./deliver/load.js";
 import { isMessageFile, isStream, ulidOf, ulidTimeMs } from "./message-name.js";
 import { isAlive, type Presence } from "./presence.js";
 import { SubscriptionIndex } from "./publish/subscription-index.js";
@@ -125,7 +125,7 @@ async function notesOn(spool: Spool, target: Target, file: string): Promise<Prog
 function linesIn(spool: Spool, path: string): number {
   try {
     const { bytes } = readSmallFile(spool.fileSystem, path, MAX_STREAM_BYTES);
-    return completeLines(bytes, 0).envelopes.length;
+    return completeLines(bytes, bytes.lastIndexOf(NEWLINE) + 1, 0).length;
   } catch {
     // Taken since, or nothing that a publisher of ours wrote.
     return 1;

@@ -16,7 +16,8 @@ import {
 } from "./subscribe/open-subscription.js";
 import { peekInbox, type PeekOptions } from "./subscribe/peek-inbox.js";
 import { PresenceKeeper } from "./subscribe/presence-keeper.js";
-import type { DrainOptions, Handler, Subscription } from "./subscribe/subscription.js";
+import type { Handler } from "./subscribe/handler-loop.js";
+import type { DrainOptions, Subscription } from "./subscribe/subscription.js";
 import { Ticker } from "./subscribe/ticker.js";
 import { sweep } from "./sweep.js";
 import { INBOX, isSubscriptionName } from "./topics.js";

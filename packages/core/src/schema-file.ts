@@ -68,7 +68,7 @@ export class SchemaFile {
         throw this.#useless(why, `sudo chown root ${this.#path}, if its content is right`);
       }
       // Before compiling: a broken version is not read again either until it changes.
-      if (isProof(BigInt(Math.round(stat.ctimeMs * 1e6)), began)) this.#stamp = stampOf(stat);
+      if (isProof(stat.ctimeMs, began)) this.#stamp = stampOf(stat);
       this.#outcome = { is: "usable", check: await this.#compiler.compile(this.#parse(bytes.toString("utf8"))) };
     } catch (error) {
       // Such as no descriptor left to load the compiler with: the schema is not to blame, and is read again.

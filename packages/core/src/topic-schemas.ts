@@ -22,7 +22,7 @@ export class TopicSchemas {
   readonly #compiler = new SchemaCompiler();
   #files = new Map<string, SchemaFile>();
   #lookAt = 0;
-  #changeTimeNs: bigint | undefined;
+  #changeTimeMs: number | undefined;
 
   /** @param spoolUid whoever owns the spool may also say what its messages look like; so may root and this process's account */
   constructor(fileSystem: FileSystem, schemasDir: string, spoolUid: number) {
@@ -50,18 +50,18 @@ export class TopicSchemas {
 
   #look(now: number): void {
     const began = beforeReading();
-    const changeTimeNs = this.#changeTime();
-    if (changeTimeNs === undefined) this.#files.clear();
-    else if (changeTimeNs !== this.#changeTimeNs) this.#list();
+    const changeTimeMs = this.#changeTime();
+    if (changeTimeMs === undefined) this.#files.clear();
+    else if (changeTimeMs !== this.#changeTimeMs) this.#list();
     // A listing as old as the last change may lack a part of it, and is made again at the next look (freshness.ts).
-    this.#changeTimeNs = changeTimeNs !== undefined && isProof(changeTimeNs, began) ? changeTimeNs : undefined;
+    this.#changeTimeMs = changeTimeMs !== undefined && isProof(changeTimeMs, began) ? changeTimeMs : undefined;
     this.#lookAt = now + LOOK_EVERY_MS;
   }
 
   /** undefined when there is no such directory: schemas are optional. */
-  #changeTime(): bigint | undefined {
+  #changeTime(): number | undefined {
     try {
-      return this.#fileSystem.changeTimeNs(this.#dir);
+      return this.#fileSystem.changeTimeMs(this.#dir);
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return undefined;
       throw fromErrno(error, "look for schemas in", this.#dir);

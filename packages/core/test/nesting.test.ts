@@ -4,7 +4,7 @@ import { isNestedTooDeeply, MAX_NESTING } from "#core/nesting.js";
 import { refusalOf } from "./support/refusal.js";
 import { TestSpool } from "./support/spool.js";
 
-const isDeep = (json: string) => isNestedTooDeeply(Buffer.from(json));
+const isDeep = isNestedTooDeeply;
 const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
 
 test("arrays and objects count alike, and only where one is inside another", () => {

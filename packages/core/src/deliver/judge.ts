@@ -54,36 +54,38 @@ export class Judge {
 
   /** The same when it is known who spoke. @param writtenMs undefined when its age has been judged */
   judgeFrom(sender: Sender, line: string, value: unknown, writtenMs?: number): Verdict | Promise<Verdict> {
-    const refuse = (reason: RefusalReason, why: string): Verdict => {
-      // It may quote the message.
-      const detail = printable(why, MAX_DETAIL);
-      return { kind: "refuse", reason, detail, sender };
-    };
-    if (value === undefined) return refuse("invalid-json", "a line is not JSON");
-    if (line.length > this.#spool.limits.maxEnvelopeBytes) {
-      return refuse("too-large", `${line.length} characters, at most ${this.#spool.limits.maxEnvelopeBytes} bytes`);
+    if (value === undefined) return refusal(sender, "invalid-json", "a line is not JSON");
+    const { maxEnvelopeBytes, maxHops } = this.#spool.limits;
+    if (line.length > maxEnvelopeBytes) {
+      return refusal(sender, "too-large", `${line.length} characters, at most ${maxEnvelopeBytes} bytes`);
     }
-    if (!validateEnvelope(value)) return refuse("invalid-envelope", describeErrors());
+    if (!validateEnvelope(value)) return refusal(sender, "invalid-envelope", describeErrors());
     const envelope = value as Envelope;
     if (!this.#maySpeakAs(envelope.source, sender)) {
-      return refuse(
+      return refusal(
+        sender,
         "forged-source",
         `source is ${envelope.source}, but the file belongs to ${sender.user} (uid ${sender.uid})`,
       );
     }
     const misdirected = this.#misdirected(envelope);
-    if (misdirected !== undefined) return refuse("not-for-this-subscription", misdirected);
+    if (misdirected !== undefined) return refusal(sender, "not-for-this-subscription", misdirected);
     if (writtenMs !== undefined && this.#isFromBefore(writtenMs)) {
       const written = new Date(writtenMs).toISOString();
-      return refuse("older-than-subscription", `of ${written}; the subscription is of ${this.#record.createdAt}`);
+      return refusal(
+        sender,
+        "older-than-subscription",
+        `of ${written}; the subscription is of ${this.#record.createdAt}`,
+      );
     }
     if (hasExpired(envelope)) return { kind: "expired" };
-    const { maxHops } = this.#spool.limits;
     if ((envelope.hops ?? 0) > maxHops)
-      return refuse("hops", `${envelope.hops} messages led to it, at most ${maxHops}`);
-    return whenReady(this.#violations(envelope), (violations) =>
-      violations === undefined ? { kind: "deliver", envelope, sender } : refuse("schema", violations.join("; ")),
-    );
+      return refusal(sender, "hops", `${envelope.hops} messages led to it, at most ${maxHops}`);
+    const judged = (violations: Violations): Verdict =>
+      violations === undefined
+        ? { kind: "deliver", envelope, sender }
+        : refusal(sender, "schema", violations.join("; "));
+    return whenReady(this.#violations(envelope), judged);
   }
 
   /** An account speaks for itself; root, and the relays that `spool.json` lists, for anybody. */
@@ -115,8 +117,6 @@ export class Judge {
   }
 
   #violations(envelope: Envelope): Violations | Promise<Violations> {
-    // Where the schema itself is broken, publishers are told; what has been published cannot be judged by it.
-    const cannotTell = () => undefined;
     try {
       const violations = this.#spool.schemas.check(envelope.topic, envelope.data);
       return violations instanceof Promise ? violations.catch(cannotTell) : violations;
@@ -133,6 +133,14 @@ export class Judge {
 function senderOf({ accounts }: Spool, uid: number): Sender | undefined | Promise<Sender | undefined> {
   const known = accounts.userOf(uid);
   return whenReady(known ?? accounts.findUser(uid), (user) => (user === undefined ? undefined : { uid, user }));
+}
+
+/** Where the schema itself is broken, publishers are told; what has been published cannot be judged by it. */
+function cannotTell(): undefined {}
+
+function refusal(sender: Sender, reason: RefusalReason, why: string): Verdict {
+  // It may quote the message.
+  return { kind: "refuse", reason, detail: printable(why, MAX_DETAIL), sender };
 }
 
 function hasExpired({ expirytime }: Envelope): boolean {

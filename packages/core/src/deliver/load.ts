@@ -102,9 +102,9 @@ function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
   const common = { uid: stat.uid, bytes: bytes.length, isRegular: true };
   // Decoding would put another character in the place of what is not, without a word.
   if (!isUtf8(bytes)) return { ...common, reason: "invalid-json", detail: "it is not UTF-8" };
-  if (isNestedTooDeeply(bytes))
-    return { ...common, reason: "too-large", detail: `it is nested more than ${MAX_NESTING} levels deep` };
   const text = bytes.toString("utf8");
+  if (isNestedTooDeeply(text))
+    return { ...common, reason: "too-large", detail: `it is nested more than ${MAX_NESTING} levels deep` };
   const single = parseEnvelope(text);
   const facts = { uid: stat.uid, writtenMs: stat.mtimeMs };
   // The usual file: one envelope, written over one line or many.
@@ -121,7 +121,7 @@ function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
 }
 
 function linesOfStream({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
-  const { envelopes } = completeLines(bytes, 0);
+  const envelopes = completeLines(bytes, bytes.lastIndexOf(NEWLINE) + 1, 0);
   if (envelopes.length <= MAX_ENVELOPES_PER_FILE && envelopes.length > 0)
     return { uid: stat.uid, writtenMs: stat.mtimeMs, envelopes };
   const facts = { uid: stat.uid, bytes: bytes.length, isRegular: true };
@@ -129,28 +129,37 @@ function linesOfStream({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
   return { ...facts, reason: "too-large", detail: `${envelopes.length} envelopes, at most ${MAX_ENVELOPES_PER_FILE}` };
 }
 
+export const NEWLINE = 0x0a;
+/** What a decoder puts in the place of what is not UTF-8, unless it stood there before. */
+const REPLACEMENT = "\ufffd";
+
 /**
- * The envelopes of a stream's lines, as far as the lines are complete.
- * @param firstIndex of the first one @returns also how many bytes they take
+ * The envelopes of a stream's lines.
+ * @param length the complete lines at the beginning of `bytes` @param firstIndex of the first one
  */
-export function completeLines(
-  bytes: Buffer,
-  firstIndex: number,
-): { readonly envelopes: LoadedEnvelope[]; readonly length: number } {
+export function completeLines(bytes: Buffer, length: number, firstIndex: number): LoadedEnvelope[] {
   const envelopes: LoadedEnvelope[] = [];
-  let start = 0;
-  for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
-    const line = start === 0 && end + 1 === bytes.length ? bytes : bytes.subarray(start, end + 1);
-    start = end + 1;
-    const isFit = isUtf8(line) && !isNestedTooDeeply(line);
-    const raw = line.toString("utf8");
-    if (raw.trim() === "") continue;
-    envelopes.push({ index: firstIndex + envelopes.length, value: isFit ? parseEnvelope(raw) : undefined, raw });
+  const add = (raw: string, isText: boolean) => {
+    if (raw.charCodeAt(0) !== OPENING && raw.trim() === "") return;
+    const value = isText && !isNestedTooDeeply(raw) ? parseEnvelope(raw) : undefined;
+    envelopes.push({ index: firstIndex + envelopes.length, value, raw });
+  };
+  const text = bytes.toString("utf8", 0, length);
+  if (text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(0, length))) {
+    for (let start = 0, end; start < length; start = end) {
+      end = bytes.indexOf(NEWLINE, start) + 1;
+      add(bytes.toString("utf8", start, end), isUtf8(bytes.subarray(start, end)));
+    }
+  } else {
+    for (let start = 0, end; start < text.length; start = end) {
+      end = text.indexOf("\n", start) + 1;
+      add(text.slice(start, end), true);
+    }
   }
-  return { envelopes, length: start };
+  return envelopes;
 }
 
-const NEWLINE = 0x0a;
+const OPENING = 0x7b;
 
 /** JSON, without the attributes that are null: CloudEvents' JSON format (chapter 2.2) takes null for absent. */
 function parseEnvelope(text: string): unknown {

@@ -81,7 +81,7 @@ export class Pending {
   hasChanged(): boolean {
     const began = beforeReading();
     const { new: arrivals, retry } = this.#directories;
-    const changeTimes = [arrivals, retry].map(({ base }) => this.#spool.fileSystem.changeTimeNs(base));
+    const changeTimes = [arrivals, retry].map(({ base }) => this.#spool.fileSystem.changeTimeMs(base));
     const stamps = changeTimes.join(" ");
     if (stamps === this.#stamps) return this.#isStale;
     // The reading that follows comes after these stamps, so it sees everything that they stand for.

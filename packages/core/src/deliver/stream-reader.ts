@@ -5,6 +5,7 @@ import {
   completeLines,
   MAX_ENVELOPES_PER_FILE,
   maxFileBytes,
+  NEWLINE,
   unfitByError,
   unvouched,
   type LoadedEnvelope,
@@ -23,7 +24,7 @@ export class StreamReader {
   readonly #spool: Spool;
   readonly #fd: number;
   #length = 0;
-  #lines = 0;
+  #count = 0;
   /** The beginning of a line, in pieces: one without an end must not be copied anew with each of them. */
   readonly #rest: Buffer[] = [];
   #isClosed = false;
@@ -50,7 +51,7 @@ export class StreamReader {
 
   /** True when it has become larger than a message file may be: the rest of it is nobody's message. */
   get isOverlong(): boolean {
-    return this.#length >= maxFileBytes(this.#spool) || this.#lines >= MAX_ENVELOPES_PER_FILE;
+    return this.#length >= maxFileBytes(this.#spool) || this.#count >= MAX_ENVELOPES_PER_FILE;
   }
 
   /** What has been added since the last call: a chunk of it, so an empty answer says that there is no more. @throws the system's error */
@@ -61,17 +62,24 @@ export class StreamReader {
       const read = this.#spool.fileSystem.read(this.#fd, CHUNK, 0, room, this.#length);
       if (read === 0) return [];
       this.#length += read;
-      const fresh = CHUNK.subarray(0, read);
-      if (!fresh.includes(NEWLINE)) {
-        this.#rest.push(Buffer.from(fresh));
-        continue;
-      }
-      const bytes = this.#rest.length === 0 ? fresh : Buffer.concat([...this.#rest.splice(0), fresh]);
-      const { envelopes, length } = completeLines(bytes, this.#lines);
-      this.#lines += envelopes.length;
-      if (length < bytes.length) this.#rest.push(Buffer.from(bytes.subarray(length)));
+      // Usually what is read ends where a line does.
+      const complete = CHUNK[read - 1] === NEWLINE ? read : CHUNK.lastIndexOf(NEWLINE, read - 1) + 1;
+      const envelopes = complete === 0 ? [] : this.#lines(complete);
+      if (complete < read) this.#rest.push(Buffer.from(CHUNK.subarray(complete, read)));
       if (envelopes.length > 0) return envelopes;
     }
+  }
+
+  /** What has been read up to here, as envelopes. @param length of the part that is in the chunk */
+  #lines(length: number): LoadedEnvelope[] {
+    let bytes = CHUNK;
+    if (this.#rest.length > 0) {
+      bytes = Buffer.concat([...this.#rest.splice(0), CHUNK.subarray(0, length)]);
+      length = bytes.length;
+    }
+    const envelopes = completeLines(bytes, length, this.#count);
+    this.#count += envelopes.length;
+    return envelopes;
   }
 
   close(): void {
@@ -82,4 +90,3 @@ export class StreamReader {
 
 /** For whoever reads at the moment: nothing is kept in it. */
 const CHUNK = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-const NEWLINE = 0x0a;

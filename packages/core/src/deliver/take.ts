@@ -270,8 +270,11 @@ export class Taker {
   }
 
   #step(claim: Claim, pending: PendingFile, index: number, { raw, verdict }: Judged): Step | Promise<Step> {
-    const facts = { claim, pending, index, attempt: claim.attemptOf(index), isSuspect: claim.isSuspect(index), raw };
-    return whenReady(verdict, (known) => ({ ...facts, verdict: known }));
+    const attempt = claim.attemptOf(index);
+    const isSuspect = claim.isSuspect(index);
+    return verdict instanceof Promise
+      ? verdict.then((known) => ({ claim, pending, index, attempt, isSuspect, raw, verdict: known }))
+      : { claim, pending, index, attempt, isSuspect, raw, verdict };
   }
 
   /** A private record, which names the sender. Its consumer may have died before it was judged, so it is judged like any other. */

@@ -11,10 +11,15 @@ export type SyncLevel = "none" | "data" | "full";
 
 /** Who has a message, who has not, and why. */
 export interface Delivery {
-  readonly stored: Target[];
+  readonly stored: readonly Target[];
   /** Removed between the lookup and the link, or shut by its owner: no publisher's fault, and no failure of the publish. */
-  readonly gone: Target[];
-  readonly failed: { readonly target: Target; readonly error: unknown }[];
+  readonly gone: readonly Target[];
+  readonly failed: readonly Failure[];
+}
+
+interface Failure {
+  readonly target: Target;
+  readonly error: unknown;
 }
 
 /** The steps that turn bytes into links; each is complete before the next starts. */
@@ -31,7 +36,7 @@ export class FanOut {
    * refuses does not keep the message from the others.
    */
   link(draft: Draft, fileName: string, targets: readonly Target[]): Delivery {
-    const delivery: Delivery = { stored: [], gone: [], failed: [] };
+    const delivery = { stored: [] as Target[], gone: [] as Target[], failed: [] as Failure[] };
     for (const target of targets) {
       try {
         this.#linkInto(target, draft, fileName);

@@ -1,12 +1,10 @@
-import { BusError, errnoOf, fromErrno } from "../errors.js";
-import { ignoreMissing } from "../directory.js";
+import { errnoOf, fromErrno } from "../errors.js";
 import type { Spool } from "../spool.js";
+import { whenReady } from "../when-ready.js";
 import { Backlog } from "./backlog.js";
-import { Drafts, type Draft } from "./drafts.js";
-import { FanOut, type Delivery, type SyncLevel } from "./fan-out.js";
-import type { FullPolicy } from "./publisher.js";
-import { RoomQueue } from "./room-queue.js";
-import { Streams } from "./streams.js";
+import { Committer, type Committed } from "./committer.js";
+import { LateDelivery } from "./late-delivery.js";
+import { closed, goneAddress, nobody, NOBODY, type Outcome, type Parcel } from "./parcel.js";
 import { SubscriptionIndex } from "./subscription-index.js";
 import type { Target } from "./target.js";
 
@@ -15,88 +13,62 @@ const MAX_SHARED = 256;
 /** … and so many bytes. */
 const MAX_SHARED_BYTES = 256 * 1024;
 
-/** One envelope on its way into the spool. */
-export interface Parcel {
-  /** Set for a direct message. */
-  readonly to: string | undefined;
-  readonly topic: string;
-  /** The ULID that places it among this publisher's messages. */
-  readonly order: string;
-  readonly priority: number;
-  /** One line of JSON, with its newline. */
-  readonly bytes: Buffer;
-  readonly sync: SyncLevel;
-  readonly isMandatory: boolean;
-  readonly keepsLink: boolean;
-  readonly onFull: FullPolicy;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** What became of a parcel, by the labels of its subscriptions. */
-export interface Outcome {
-  readonly stored: readonly string[];
-  readonly full: readonly string[];
-  readonly failed: readonly { readonly label: string; readonly error: unknown }[];
-  /** The publisher's own links, when it asked to keep them. */
-  readonly keptPaths: readonly string[];
-}
-
 interface Waiting {
   readonly parcel: Parcel;
-  readonly resolve: (outcome: Outcome) => void;
+  readonly resolve: (outcome: Outcome | Promise<Outcome>) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Takes parcels in order, looks up who gets them, and commits them: neighbours in the queue that go to the same subscriptions
- * share a file.
+ * Takes parcels in order, looks up who gets them, and has them committed.
  *
- * Without `sync` all of this happens in the microtask after `put()`. With it, parcels that arrive while the disk is busy form the
+ * The first parcel of a tick is committed at once; those that follow in the same tick come together in the microtask after it,
+ * and neighbours that go to the same subscriptions share a file. With `sync`, parcels that arrive while the disk is busy form the
  * next group, so that one fsync carries them all (group commit).
  */
 export class Outbox {
   readonly #spool: Spool;
   readonly #index: SubscriptionIndex;
-  readonly #drafts: Drafts;
   readonly #backlog: Backlog;
-  readonly #fanOut: FanOut;
-  readonly #streams: Streams;
-  readonly #roomQueue = new RoomQueue();
+  readonly #committer: Committer;
+  readonly #late: LateDelivery;
   readonly #closing = new AbortController();
   #queue: Waiting[] = [];
+  /** A microtask is to come that commits the queue. */
+  #isGathering = false;
   /** Set while a commit waits for the disk or the account database. */
   #running: Promise<void> | undefined;
-  #unsettled = new Set<Promise<unknown>>();
+  readonly #unsettled = new Set<Promise<unknown>>();
 
   constructor(spool: Spool) {
     this.#spool = spool;
     this.#index = new SubscriptionIndex(spool);
-    this.#drafts = new Drafts(spool);
     this.#backlog = new Backlog(spool);
-    this.#fanOut = new FanOut(spool, this.#drafts, this.#backlog);
-    this.#streams = new Streams(spool, this.#drafts);
+    this.#committer = new Committer(spool, this.#backlog);
+    this.#late = new LateDelivery(this.#index, this.#backlog, this.#committer);
   }
 
-  put(parcel: Parcel): Promise<Outcome> {
-    if (this.#closing.signal.aborted) return Promise.reject(closed());
-    const outcome = new Promise<Outcome>((resolve, reject) => {
-      this.#queue.push({ parcel, resolve, reject });
-    });
-    // A microtask later, the publishes of this tick are all in the queue.
-    if (this.#queue.length === 1 && this.#running === undefined) queueMicrotask(() => this.#run());
-    this.#unsettled.add(outcome);
-    const forget = () => void this.#unsettled.delete(outcome);
-    outcome.then(forget, forget);
+  /** @returns a promise when it has to wait: for the rest of the tick, the disk, the account database, or room @throws BusError */
+  put(parcel: Parcel): Outcome | Promise<Outcome> {
+    if (this.#closing.signal.aborted) throw closed();
+    const isAlone = !this.#isGathering && this.#queue.length === 0 && this.#running === undefined;
+    this.#gather();
+    if (!isAlone || parcel.sync !== "none") return this.#enqueue(parcel);
+    const identifying = this.#refresh();
+    if (identifying !== undefined) {
+      this.#waitFor(identifying);
+      return this.#enqueue(parcel);
+    }
+    const targets = this.#lookUp(parcel);
+    if (targets.length === 0) return NOBODY;
+    const outcome = whenReady(this.#deliver([parcel], targets), (delivered) => this.#outcomeOf(parcel, delivered));
+    if (outcome instanceof Promise) this.#track(outcome);
     return outcome;
   }
 
+  /** Removes a publisher's own link. */
   forget(keptPath: string): void {
-    try {
-      ignoreMissing(() => this.#spool.fileSystem.unlink(keptPath));
-    } catch {
-      // Swept when this process is gone; what is to be reported is another failure.
-    }
+    this.#committer.forget(keptPath);
   }
 
   async drain(): Promise<void> {
@@ -109,9 +81,32 @@ export class Outbox {
     while (this.#running !== undefined) await this.#running;
     this.#closing.abort(closed());
     await this.drain();
-    this.#streams.close();
-    this.#drafts.close();
+    this.#committer.close();
     this.#index.close();
+  }
+
+  #enqueue(parcel: Parcel): Promise<Outcome> {
+    const outcome = new Promise<Outcome>((resolve, reject) => {
+      this.#queue.push({ parcel, resolve, reject });
+    });
+    this.#track(outcome);
+    return outcome;
+  }
+
+  #track(outcome: Promise<Outcome>): void {
+    this.#unsettled.add(outcome);
+    const forget = () => void this.#unsettled.delete(outcome);
+    outcome.then(forget, forget);
+  }
+
+  /** A microtask later, the publishes of this tick are all in the queue. */
+  #gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    queueMicrotask(() => {
+      this.#isGathering = false;
+      this.#run();
+    });
   }
 
   #run(): void {
@@ -119,27 +114,38 @@ export class Outbox {
       const waiting = this.#queue;
       this.#queue = [];
       const settling = this.#settleAll(waiting);
-      if (settling === undefined) continue;
-      const goOn = () => {
-        this.#running = undefined;
-        this.#run();
-      };
-      this.#running = settling.then(goOn, goOn);
+      if (settling !== undefined) this.#waitFor(settling);
     }
+  }
+
+  #waitFor(promise: Promise<void>): void {
+    const goOn = () => {
+      this.#running = undefined;
+      this.#run();
+    };
+    this.#running = promise.then(goOn, goOn);
   }
 
   /** Commits parcels that were all handed in before this look at the subscriptions, in their order. */
   #settleAll(waiting: readonly Waiting[]): void | Promise<void> {
     const fail = (error: unknown) => {
-      for (const { reject } of waiting) reject(fromErrno(error, "look up subscriptions in", this.#spool.path));
+      for (const { reject } of waiting) reject(error);
     };
     try {
-      const identified = this.#index.refresh();
-      if (identified !== undefined) return identified.then(() => this.#settleFrom(waiting, 0), fail);
+      const identifying = this.#refresh();
+      if (identifying !== undefined) return identifying.then(() => this.#settleFrom(waiting, 0), fail);
     } catch (error) {
       return fail(error);
     }
     return this.#settleFrom(waiting, 0);
+  }
+
+  #refresh(): void | Promise<void> {
+    try {
+      return this.#index.refresh();
+    } catch (error) {
+      throw fromErrno(error, "look up subscriptions in", this.#spool.path);
+    }
   }
 
   #settleFrom(waiting: readonly Waiting[], start: number): void | Promise<void> {
@@ -155,30 +161,34 @@ export class Outbox {
   #groupAt(all: readonly Waiting[], start: number): Group {
     const first = all[start] as Waiting;
     const group: Waiting[] = [first];
-    const looked = this.#lookUp(first.parcel);
-    if (looked.error !== undefined || !this.#mayShare(first.parcel, looked.targets))
-      return { waiting: group, ...looked };
-    let bytes = first.parcel.bytes.length;
+    let targets: readonly Target[];
+    try {
+      targets = this.#lookUp(first.parcel);
+    } catch (error) {
+      return { waiting: group, targets: [], error };
+    }
+    if (!this.#mayShare(first.parcel, targets)) return { waiting: group, targets };
+    const maxBytes = Math.min(MAX_SHARED_BYTES, this.#spool.limits.maxEnvelopeBytes);
+    let bytes = Buffer.byteLength(first.parcel.text);
     for (let i = start + 1; i < all.length && group.length < MAX_SHARED; i++) {
       const { parcel } = all[i] as Waiting;
-      bytes += parcel.bytes.length;
-      if (bytes > MAX_SHARED_BYTES || !isAlike(parcel, first.parcel)) break;
+      bytes += Buffer.byteLength(parcel.text);
+      if (bytes > maxBytes || !isAlike(parcel, first.parcel)) break;
       group.push(all[i] as Waiting);
     }
-    return { waiting: group, ...looked };
+    return { waiting: group, targets };
   }
 
-  #lookUp(parcel: Parcel): { targets: readonly Target[]; error?: unknown } {
+  /** @throws BusError, or the signal's own reason */
+  #lookUp(parcel: Parcel): readonly Target[] {
+    parcel.signal?.throwIfAborted();
     try {
-      parcel.signal?.throwIfAborted();
       const targets =
         parcel.to === undefined ? this.#index.forTopic(parcel.topic) : [this.#index.forAddress(parcel.to)];
       if (targets.length === 0 && parcel.isMandatory) throw nobody(parcel.topic);
-      return { targets };
+      return targets;
     } catch (error) {
-      // The signal's own reason is the caller's affair.
-      const isOurs = error === parcel.signal?.reason || errnoOf(error) === undefined;
-      return { targets: [], error: isOurs ? error : fromErrno(error, "look up subscriptions in", this.#spool.path) };
+      throw errnoOf(error) === undefined ? error : fromErrno(error, "look up subscriptions in", this.#spool.path);
     }
   }
 
@@ -191,149 +201,66 @@ export class Outbox {
   #settle({ waiting, targets, error }: Group): void | Promise<void> {
     if (error !== undefined) return void waiting.forEach(({ reject }) => reject(error));
     if (targets.length === 0) return void waiting.forEach(({ resolve }) => resolve(NOBODY));
-    try {
-      const [first] = waiting as [Waiting];
-      const roomy = targets.filter(
-        (target) => !this.#roomQueue.isWaiting(target.label) && this.#backlog.hasRoom(target),
-      );
-      const full = roomy.length === targets.length ? [] : targets.filter((target) => !roomy.includes(target));
-      const bytes =
-        waiting.length === 1 ? first.parcel.bytes : Buffer.concat(waiting.map(({ parcel }) => parcel.bytes));
-      const committed = this.#commit(first.parcel, bytes, waiting.length, roomy);
-      if (!(committed instanceof Promise)) return this.#tell(waiting, committed, full);
-      return committed.then(
-        (delivery) => this.#tell(waiting, delivery, full),
-        (failure: unknown) => waiting.forEach(({ reject }) => reject(failure)),
-      );
-    } catch (failure) {
-      for (const { reject } of waiting) reject(fromErrno(failure, "publish"));
-    }
-  }
-
-  /** Appends to what was sent just before; or writes once and links everywhere. A promise only when it has to wait for the disk. */
-  #commit(parcel: Parcel, bytes: Buffer, lines: number, targets: readonly Target[]): Committed | Promise<Committed> {
-    const { priority, sync, keepsLink, order } = parcel;
-    if (targets.length === 0) return { stored: [], gone: [], failed: [] };
-    const mayGrow = sync === "none" && !keepsLink;
-    if (mayGrow && this.#append(priority, bytes, lines, targets)) return { stored: [...targets], gone: [], failed: [] };
-    const isStream = this.#streams.turnOver(priority, bytes.length, targets) && mayGrow;
-    const fileName = this.#spool.names.messageFile(priority, order, isStream ? ".jsonl" : ".json");
-    const draft = this.#drafts.write(bytes);
-    if (sync !== "none") return this.#commitToDisk(parcel, draft, fileName, targets);
-    const delivery = this.#fanOut.link(draft, fileName, targets);
-    if (!isStream || delivery.stored.length < targets.length) return this.#finish(parcel, draft, fileName, delivery);
-    this.#streams.begin(draft, fileName, bytes.length, lines, targets);
-    return delivery;
-  }
-
-  #append(priority: number, bytes: Buffer, lines: number, targets: readonly Target[]): boolean {
-    try {
-      return this.#streams.append(priority, bytes, lines, targets);
-    } catch {
-      // A file of its own tells whether it is the disk or the stream.
-      return false;
-    }
-  }
-
-  async #commitToDisk(parcel: Parcel, draft: Draft, fileName: string, targets: readonly Target[]): Promise<Committed> {
-    try {
-      await this.#fanOut.syncData(draft);
-    } catch (error) {
-      this.#drafts.discard(draft);
-      throw error;
-    }
-    const delivery = this.#fanOut.link(draft, fileName, targets);
-    try {
-      if (parcel.sync === "full") await this.#fanOut.syncLinks(draft, delivery.stored);
-    } catch (error) {
-      // They hold the message, but nobody can promise that they will after a power cut.
-      const failed = [...delivery.failed, ...delivery.stored.map((target) => ({ target, error }))];
-      return this.#finish(parcel, draft, fileName, { stored: [], gone: delivery.gone, failed });
-    }
-    return this.#finish(parcel, draft, fileName, delivery);
-  }
-
-  #finish(parcel: Parcel, draft: Draft, fileName: string, delivery: Delivery): Committed {
-    if (parcel.keepsLink && delivery.stored.length > 0) {
-      return { ...delivery, keptPath: this.#drafts.keep(draft, `.${process.pid}-${fileName}.receipt`) };
-    }
-    this.#drafts.release(draft);
-    return delivery;
-  }
-
-  #tell(waiting: readonly Waiting[], delivery: Committed, full: readonly Target[]): void {
-    if (delivery.gone.length > 0) this.#index.forget();
-    const failed = delivery.failed.map(({ target, error }) => ({ label: target.label, error }));
-    for (const { parcel, resolve, reject } of waiting) {
-      const outcome: Outcome = {
-        stored: labels(delivery.stored),
-        full: labels(full),
-        failed,
-        keptPaths: delivery.keptPath === undefined ? [] : [delivery.keptPath],
-      };
-      if (parcel.to !== undefined && delivery.gone.length > 0) reject(goneAddress(parcel.to));
-      else if (full.length > 0 && parcel.onFull === "wait")
-        this.#waitForRoom(parcel, outcome, full).then(resolve, reject);
-      else if (parcel.isMandatory && outcome.stored.length + full.length + failed.length === 0)
-        reject(nobody(parcel.topic));
-      else resolve(outcome);
-    }
-  }
-
-  /** Delivers to each full subscription as soon as it has room; what is still full when the time is up stays in `full`. */
-  async #waitForRoom(parcel: Parcel, soFar: Outcome, full: readonly Target[]): Promise<Outcome> {
-    const timeUp = new AbortController();
-    const timer = setTimeout(() => timeUp.abort(), parcel.timeoutMs);
-    const signals = [timeUp.signal, this.#closing.signal, ...(parcel.signal === undefined ? [] : [parcel.signal])];
-    const outcome = {
-      stored: [...soFar.stored],
-      full: [] as string[],
-      failed: [...soFar.failed],
-      keptPaths: [...soFar.keptPaths],
-    };
-    const waits = full.map(async ({ label }) => {
-      try {
-        await this.#roomQueue.wait(label, () => this.#deliverLate(parcel, label, outcome), AbortSignal.any(signals));
-      } catch (error) {
-        if (!timeUp.signal.aborted) throw error;
-        outcome.full.push(label);
+    const tell = (delivered: Delivered) => {
+      for (const { parcel, resolve, reject } of waiting) {
+        try {
+          resolve(this.#outcomeOf(parcel, delivered));
+        } catch (failure) {
+          reject(failure);
+        }
       }
-    });
+    };
+    const fail = (failure: unknown) => {
+      for (const { reject } of waiting) reject(failure);
+    };
     try {
-      await Promise.all(waits);
-      return outcome;
-    } catch (error) {
-      for (const path of outcome.keptPaths) this.forget(path);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-      // One failure ends the waits of the others.
-      timeUp.abort();
+      const parcels = waiting.map(({ parcel }) => parcel);
+      const delivering = this.#deliver(parcels, targets);
+      if (delivering instanceof Promise) return delivering.then(tell, fail);
+      tell(delivering);
+    } catch (failure) {
+      fail(failure);
     }
   }
 
-  /** @returns whether the wait is over: delivered, or failed, or the subscription is gone */
-  #deliverLate(parcel: Parcel, label: string, outcome: LateOutcome): boolean | Promise<boolean> {
-    const fail = (error: unknown) => {
-      outcome.failed.push({ label, error: fromErrno(error, `deliver to ${label}`) });
-      return true;
-    };
-    const note = (committed: Committed) => {
-      if (committed.stored.length > 0) outcome.stored.push(label);
-      if (committed.keptPath !== undefined) outcome.keptPaths.push(committed.keptPath);
-      for (const { error } of committed.failed) fail(error);
-      return true;
-    };
+  /** Commits parcels that share a file to those of their targets that have room. @throws BusError */
+  #deliver(parcels: readonly Parcel[], targets: readonly Target[]): Delivered | Promise<Delivered> {
+    const [first] = parcels as [Parcel];
     try {
-      void this.#index.refresh();
-      const target = this.#index.all().find((candidate) => candidate.label === label);
-      if (target === undefined || !target.isListening()) return true;
-      if (!this.#backlog.hasRoom(target)) return false;
-      const committed = this.#commit(parcel, parcel.bytes, 1, [target]);
-      return committed instanceof Promise ? committed.then(note, fail) : note(committed);
+      const full = this.#fullOf(targets);
+      const roomy = full.length === 0 ? targets : targets.filter((target) => !full.includes(target));
+      const text = parcels.length === 1 ? first.text : parcels.map((parcel) => parcel.text).join("");
+      const committing = this.#committer.commit(first, text, parcels.length, roomy);
+      return whenReady(committing, (committed) => ({ committed, full }));
     } catch (error) {
-      return fail(error);
+      throw fromErrno(error, "publish");
     }
+  }
+
+  #fullOf(targets: readonly Target[]): readonly Target[] {
+    let full: readonly Target[] = NONE;
+    for (const target of targets) {
+      if (this.#late.isAwaitedBy(target.label) || !this.#backlog.hasRoom(target)) full = [...full, target];
+    }
+    return full;
+  }
+
+  /** What to tell about one of the parcels that were delivered together. @throws BusError */
+  #outcomeOf(parcel: Parcel, { committed, full }: Delivered): Outcome | Promise<Outcome> {
+    const { stored, gone, failed, keptPath } = committed;
+    if (gone.length > 0) {
+      this.#index.forget();
+      if (parcel.to !== undefined) throw goneAddress(parcel.to);
+      if (parcel.isMandatory && stored.length + full.length + failed.length === 0) throw nobody(parcel.topic);
+    }
+    const outcome: Outcome = {
+      stored: labels(stored),
+      full: labels(full),
+      failed: failed.length === 0 ? NONE : failed.map(({ target, error }) => ({ label: target.label, error })),
+      keptPaths: keptPath === undefined ? NONE : [keptPath],
+    };
+    const mustWait = full.length > 0 && parcel.onFull === "wait";
+    return mustWait ? this.#late.waitForRoom(parcel, outcome, this.#closing.signal) : outcome;
   }
 }
 
@@ -343,17 +270,13 @@ interface Group {
   readonly error?: unknown;
 }
 
-interface LateOutcome {
-  readonly stored: string[];
-  readonly failed: { readonly label: string; readonly error: unknown }[];
-  readonly keptPaths: string[];
+interface Delivered {
+  readonly committed: Committed;
+  /** They have no room. */
+  readonly full: readonly Target[];
 }
 
-interface Committed extends Delivery {
-  readonly keptPath?: string;
-}
-
-const NOBODY: Outcome = Object.freeze({ stored: [], full: [], failed: [], keptPaths: [] });
+const NONE: readonly never[] = Object.freeze([]);
 
 function isAlike(a: Parcel, b: Parcel): boolean {
   return (
@@ -366,24 +289,6 @@ function isAlike(a: Parcel, b: Parcel): boolean {
   );
 }
 
-function labels(targets: readonly Target[]): string[] {
-  return targets.map(({ label }) => label);
-}
-
-function closed(): BusError {
-  return new BusError("ERR_CLOSED", "cannot publish: the bus is closed");
-}
-
-function nobody(topic: string): BusError {
-  return new BusError(
-    "ERR_NO_SUBSCRIPTION",
-    `cannot publish to ${topic}: nobody is subscribed, and the message is mandatory`,
-    {
-      fix: "agentbus status shows the subscriptions and their patterns",
-    },
-  );
-}
-
-function goneAddress(address: string): BusError {
-  return new BusError("ERR_ADDRESS_UNKNOWN", `cannot publish to ${address}: it was removed just now`);
+function labels(targets: readonly Target[]): readonly string[] {
+  return targets.length === 0 ? NONE : targets.map(({ label }) => label);
 }

@@ -6,12 +6,11 @@ import { isNestedTooDeeply, MAX_NESTING } from "../nesting.js";
 import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger, requireOneOf } from "../options.js";
 import type { Spool } from "../spool.js";
 import { parseAddress, parseTopic } from "../topics.js";
+import { whenReady } from "../when-ready.js";
 import type { SyncLevel } from "./fan-out.js";
-import { Outbox, type Outcome } from "./outbox.js";
+import { Outbox } from "./outbox.js";
+import type { FullPolicy, Outcome } from "./parcel.js";
 import { Receipt } from "./receipt.js";
-
-/** What is done when a subscription holds as many messages as it allows. */
-export type FullPolicy = "error" | "wait" | "drop";
 
 export interface PublishOptions extends EnvelopeOptions {
   /**
@@ -74,20 +73,23 @@ export class Publisher {
     this.#outbox = new Outbox(spool);
   }
 
-  async publish(destination: string, data: unknown, options: PublishOptions = NONE): Promise<PublishResult> {
+  /** @returns a promise when it has to wait: for the rest of the tick, a schema, the disk, or room @throws as `Bus.publish` */
+  publish(destination: string, data: unknown, options: PublishOptions = NONE): PublishResult | Promise<PublishResult> {
     if (options !== NONE) checkOptions(options);
     options.signal?.throwIfAborted();
     const to = destination.startsWith("@") ? destination : undefined;
     const envelope = this.#compose(destination, to, data, options);
-    const bytes = this.#serialize(envelope);
-    const checking = this.#satisfiesSchema(envelope, bytes);
-    if (checking !== undefined) await checking;
-    const ready = this.#outbox.put({
-      to,
+    const text = this.#serialize(envelope);
+    return whenReady(this.#satisfiesSchema(envelope, text), () => this.#send(envelope, text, options));
+  }
+
+  #send(envelope: Envelope, text: string, options: PublishOptions): PublishResult | Promise<PublishResult> {
+    const sending = this.#outbox.put({
+      to: envelope.to,
       topic: envelope.topic,
       order: this.#placeOf(envelope.id, options.id === undefined),
       priority: priorityOf(envelope),
-      bytes,
+      text,
       sync: options.sync ?? this.#sync,
       isMandatory: options.mandatory ?? false,
       keepsLink: options.receipt ?? false,
@@ -95,7 +97,7 @@ export class Publisher {
       timeoutMs: options.timeoutMs ?? DEFAULTS.timeoutMs,
       signal: options.signal,
     });
-    return this.#report(envelope, await ready, options);
+    return whenReady(sending, (outcome) => this.#report(envelope, outcome, options));
   }
 
   /** Never before its id: receivers would take it for a copy that a neighbour put in front of earlier messages. */
@@ -149,41 +151,42 @@ export class Publisher {
     return envelope;
   }
 
-  #serialize(envelope: Envelope): Buffer {
-    let bytes: Buffer;
+  /** One line of JSON. */
+  #serialize(envelope: Envelope): string {
+    let text: string;
     try {
-      bytes = Buffer.from(`${JSON.stringify(envelope)}\n`);
+      text = `${JSON.stringify(envelope)}\n`;
     } catch (cause) {
       throw new TypeError(`data cannot be written as JSON: ${(cause as Error).message}`, { cause });
     }
     const { maxEnvelopeBytes } = this.#spool.limits;
-    if (bytes.length > maxEnvelopeBytes) {
+    // Each character takes three bytes at the most.
+    const bytes = text.length * 3 <= maxEnvelopeBytes ? text.length : Buffer.byteLength(text);
+    if (bytes > maxEnvelopeBytes) {
       throw new BusError(
         "ERR_TOO_LARGE",
-        `cannot publish to ${envelope.to ?? envelope.topic}: ${bytes.length} bytes, and the spool takes at most ${maxEnvelopeBytes}`,
+        `cannot publish to ${envelope.to ?? envelope.topic}: ${bytes} bytes, and the spool takes at most ${maxEnvelopeBytes}`,
         {
           fix: "store the data in a file that the group may read and publish its path as dataRef",
         },
       );
     }
-    if (isNestedTooDeeply(bytes)) {
+    if (isNestedTooDeeply(text)) {
       throw new BusError(
         "ERR_TOO_LARGE",
         `cannot publish to ${envelope.to ?? envelope.topic}: data is nested more than ${MAX_NESTING} levels deep`,
         { fix: "publish it flatter, or as text: JSON.stringify(data)" },
       );
     }
-    return bytes;
+    return text;
   }
 
   /** Resolves at once when the topic has no schema and nobody waits for one. */
-  #satisfiesSchema(envelope: Envelope, bytes: Buffer): Promise<void> | void {
+  #satisfiesSchema(envelope: Envelope, text: string): Promise<void> | void {
     const { schemas } = this.#spool;
     // What the receivers will read is what counts: a Date is a string by then, and undefined properties are gone.
     const isChecked = schemas.knows(envelope.topic);
-    const checked = isChecked
-      ? schemas.check(envelope.topic, (JSON.parse(bytes.toString()) as Envelope).data)
-      : undefined;
+    const checked = isChecked ? schemas.check(envelope.topic, (JSON.parse(text) as Envelope).data) : undefined;
     if (!(checked instanceof Promise) && this.#preparing === undefined) return refuse(envelope, checked);
     const turn = this.#preparing ?? Promise.resolve();
     const mine = turn.then(() => checked);
@@ -196,12 +199,10 @@ export class Publisher {
 
   #report(envelope: Envelope, outcome: Outcome, options: PublishOptions): PublishResult {
     const { stored, full, failed, keptPaths } = outcome;
-    const destination = envelope.to ?? envelope.topic;
-    const details = { id: envelope.id, stored, missing: [...failed.map(({ label }) => label), ...full] };
-    const [first] = failed;
-    if (first !== undefined || (full.length > 0 && options.onFull !== "drop")) {
+    if (failed.length > 0 || (full.length > 0 && options.onFull !== "drop")) {
       for (const path of keptPaths) this.#outbox.forget(path);
-      throw this.#incomplete(destination, details, first?.error);
+      const details = { id: envelope.id, stored, missing: [...failed.map(({ label }) => label), ...full] };
+      throw this.#incomplete(envelope.to ?? envelope.topic, details, failed[0]?.error);
     }
     const result = { id: envelope.id, topic: envelope.topic, subscriptions: stored, full };
     if (options.receipt !== true) return result;

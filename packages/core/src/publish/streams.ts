@@ -13,8 +13,15 @@ const MAX_LINES = 1_000;
 const MAX_BYTES = 256 * 1024;
 /** What is larger goes into a file of its own. */
 const MAX_APPENDED_BYTES = 64 * 1024;
+/** For whoever appends at the moment: nothing is kept in it. A character takes three bytes at the most; a pair of surrogates, four. */
+const SCRATCH = Buffer.allocUnsafeSlow(3 * MAX_APPENDED_BYTES);
 /** Each holds a descriptor. */
 const MAX_STREAMS = 16;
+/**
+ * How often it is made sure that nobody has removed a stream, in milliseconds: what was appended in the moments after that is lost
+ * as what was in it is.
+ */
+const LOOK_AT_LINKS_MS = 10;
 /** A stream that was sealed before it had so many messages was not worth its while … */
 const WORTHWHILE_LINES = 8;
 /** … and the next one waits for so long, in milliseconds. */
@@ -37,6 +44,8 @@ interface Stream {
   readonly beganAt: number;
   /** … and by Date.now(), which can be set. */
   readonly beganMs: number;
+  /** When its links were counted last; by performance.now(). */
+  lookedAt: number;
   lines: number;
   bytes: number;
 }
@@ -72,18 +81,18 @@ export class Streams {
    * Hands messages to subscriptions by appending them to the stream that goes to just these.
    * @returns whether that was done; if not, some of them may have the messages all the same @throws the system's error: ENOSPC …
    */
-  append(priority: number, bytes: Uint8Array, lines: number, targets: readonly Target[]): boolean {
+  append(priority: number, text: string, lines: number, targets: readonly Target[]): boolean {
     const lane = this.#laneOf(priority, targets);
     const stream = lane?.stream;
-    if (lane === undefined || stream === undefined || !this.#hasRoom(lane, stream, bytes.length, lines)) return false;
+    if (lane === undefined || stream === undefined || text.length > MAX_APPENDED_BYTES) return false;
+    const bytes = SCRATCH.write(text);
+    if (!this.#hasRoom(lane, stream, bytes, lines)) return false;
     try {
-      writeAll(this.#spool.fileSystem, stream.draft.fd, bytes);
+      writeAll(this.#spool.fileSystem, stream.draft.fd, SCRATCH, bytes);
       stream.lines += lines;
-      stream.bytes += bytes.length;
-      if (this.#isRead(stream, targets)) {
-        lane.lastAt = performance.now();
-        return true;
-      }
+      stream.bytes += bytes;
+      lane.lastAt = performance.now();
+      if (this.#isRead(stream, targets, lane.lastAt)) return true;
       if (stream.lines < WORTHWHILE_LINES) lane.pausedUntil = performance.now() + PAUSE_MS;
     } catch (error) {
       // It may end in a torn line, which no reader takes for a message.
@@ -123,7 +132,7 @@ export class Streams {
     if (lane === undefined) return this.#drafts.release(draft);
     lane.stream = {
       ...{ draft, bytes, lines, seal: sealOf(fileName) },
-      ...{ beganAt: performance.now(), beganMs: Date.now() },
+      ...{ beganAt: performance.now(), beganMs: Date.now(), lookedAt: performance.now() },
     };
     this.#open.add(lane);
     this.#cancelAtExit ??= atExit(() => this.close());
@@ -159,11 +168,17 @@ export class Streams {
   }
 
   /** Whether everybody reads on, or had not stopped when the bytes were written. The age comes last: see above. */
-  #isRead(stream: Stream, targets: readonly Target[]): boolean {
-    if (targets.some((target) => target.holds(stream.seal))) return false;
+  #isRead(stream: Stream, targets: readonly Target[], now: number): boolean {
+    for (const target of targets) if (target.holds(stream.seal)) return false;
+    return this.#isComplete(stream, targets.length, now) && !isOld(stream);
+  }
+
+  /** Whether nobody has removed it from a drop box lately, and the seal with it. */
+  #isComplete(stream: Stream, targets: number, now: number): boolean {
+    if (now - stream.lookedAt < LOOK_AT_LINKS_MS) return true;
+    stream.lookedAt = now;
     // Theirs, and that of the outbox.
-    if (this.#spool.fileSystem.fstat(stream.draft.fd).nlink !== targets.length + 1) return false;
-    return !isOld(stream);
+    return this.#spool.fileSystem.fstat(stream.draft.fd).nlink === targets + 1;
   }
 
   #end(lane: Lane): void {

@@ -161,7 +161,7 @@ class Listing {
   /** Owners of subscriptions whose names only the system's account database may know. */
   readonly unknownOwners = new Set<number>();
   readonly #pinBoard = new PinBoard();
-  #changeTimeNs: bigint | undefined;
+  #changeTimeMs: number | undefined;
   /** By performance.now(). */
   #lookAgainAt = Infinity;
 
@@ -172,24 +172,24 @@ class Listing {
   ) {}
 
   forget(): void {
-    this.#changeTimeNs = undefined;
+    this.#changeTimeMs = undefined;
   }
 
   /** Brings the entries up to date. @returns whether they may have changed */
   refresh(): boolean {
     const { fileSystem } = this.spool;
     const began = beforeReading();
-    let changeTimeNs: bigint;
+    let changeTimeMs: number;
     try {
-      changeTimeNs = fileSystem.changeTimeNs(this.dir);
+      changeTimeMs = fileSystem.changeTimeMs(this.dir);
     } catch (error) {
       throw fromErrno(error, "look up subscriptions in", this.dir);
     }
-    if (changeTimeNs === this.#changeTimeNs && performance.now() < this.#lookAgainAt) return false;
+    if (changeTimeMs === this.#changeTimeMs && performance.now() < this.#lookAgainAt) return false;
     this.#read();
     // Had the directory changed while it was read, its stamp would differ now, or not yet be old enough to prove anything.
-    const isProven = isProof(changeTimeNs, began) && [...this.entries.values()].every((entry) => entry.isProven);
-    this.#changeTimeNs = isProven && fileSystem.changeTimeNs(this.dir) === changeTimeNs ? changeTimeNs : undefined;
+    const isProven = isProof(changeTimeMs, began) && [...this.entries.values()].every((entry) => entry.isProven);
+    this.#changeTimeMs = isProven && fileSystem.changeTimeMs(this.dir) === changeTimeMs ? changeTimeMs : undefined;
     return true;
   }
 
@@ -227,7 +227,7 @@ class Listing {
       const stamp = `${stat.ino} ${file.ino} ${file.size} ${file.ctimeMs}`;
       if (known?.stamp === stamp && known.isProven) return known;
       const record = readSubscriptionRecord(this.spool.fileSystem, path);
-      const isProven = isProof(BigInt(Math.round(file.ctimeMs * 1e6)), began);
+      const isProven = isProof(file.ctimeMs, began);
       return { stamp, isProven, target: this.#target(directoryName, record, stat) };
     } catch (error) {
       // Its owner holds a lease on the record (fcntl(2), F_SETLEASE), and nobody shall wait for that: what was known counts on.

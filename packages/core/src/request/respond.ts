@@ -1,6 +1,6 @@
 import { isBusError } from "../errors.js";
 import type { Message } from "../subscribe/message.js";
-import type { Handler } from "../subscribe/subscription.js";
+import type { Handler } from "../subscribe/handler-loop.js";
 
 /** Computes an answer. What it returns is published as the answer's data; what it throws is told to the one who asked. */
 export type Responder<Data> = (message: Message<Data>) => unknown;

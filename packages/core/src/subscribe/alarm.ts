@@ -2,31 +2,49 @@ import { MAX_TIMER_MS } from "../options.js";
 
 /** Something that one waits for and others ring. Ringing while nobody waits is remembered, so that no ring falls between two waits. */
 export class Alarm {
-  #hasRung = false;
-  #wake: (() => void) | undefined;
+  #wasMissed = false;
+  #onRing: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
+  /** Whoever waits goes on in a microtask: it may be called from the midst of any work. */
   ring(): void {
-    this.#hasRung = true;
-    this.#wake?.();
+    const onRing = this.#release();
+    if (onRing === undefined) this.#wasMissed = true;
+    else queueMicrotask(onRing);
   }
 
-  /** Resolves on the next ring, or at `untilMs` (ms since 1970; Infinity: only on a ring). */
-  wait(untilMs: number): void | Promise<void> {
-    if (this.#hasRung) return void (this.#hasRung = false);
+  /** Whoever waits goes on before this returns: only for what the event loop calls, which is in the midst of nothing. */
+  ringNow(): void {
+    const onRing = this.#release();
+    if (onRing === undefined) this.#wasMissed = true;
+    else onRing();
+  }
+
+  /**
+   * Calls `onRing` once, on the next ring or at `untilMs` (ms since 1970; Infinity: only on a ring).
+   * @returns false when it has rung since the last wait: then `onRing` is not called
+   */
+  wait(untilMs: number, onRing: () => void): boolean {
+    if (this.#wasMissed) return (this.#wasMissed = false);
+    this.#onRing = onRing;
+    if (untilMs === Infinity) return true;
+    const delayMs = Math.min(Math.max(untilMs - Date.now(), 1), MAX_TIMER_MS);
+    this.#timer = setTimeout(() => this.ringNow(), delayMs);
+    return true;
+  }
+
+  /** Resolves on the next ring, or at once when it has rung since the last wait. */
+  hasRung(): Promise<void> {
     return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#wake = undefined;
-        this.#hasRung = false;
-        resolve();
-      };
-      const delayMs = Math.min(Math.max(untilMs - Date.now(), 1), MAX_TIMER_MS);
-      const timer = untilMs === Infinity ? undefined : setTimeout(wake, delayMs);
-      this.#wake = wake;
+      if (!this.wait(Infinity, resolve)) resolve();
     });
   }
 
-  close(): void {
-    this.ring();
+  #release(): (() => void) | undefined {
+    const onRing = this.#onRing;
+    this.#onRing = undefined;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    return onRing;
   }
 }

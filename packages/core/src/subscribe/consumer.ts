@@ -69,6 +69,10 @@ export class Consumer {
   readonly #toReturn = new Set<Claim>();
   /** Whoever asked for a message before, until there is one. */
   #turn: Promise<void> | undefined;
+  /** Something that `poll()` has to wait for. */
+  #waiting: Promise<void> | undefined;
+  /** Nothing is to be taken before the alarm rings. */
+  #isIdle = false;
   #hasLeftClaims = false;
   #sweepTallyAt = 0;
   #breatheAt = 0;
@@ -86,7 +90,7 @@ export class Consumer {
       refused: (refusal) => this.#refused(refusal),
       duplicate: () => void this.statistics.duplicates++,
       expired: () => void this.statistics.expired++,
-      grown: () => this.#alarm.ring(),
+      grown: () => this.#alarm.ringNow(),
       ownMove: (name) => this.#noteOwnMove(name),
     });
   }
@@ -106,7 +110,10 @@ export class Consumer {
     this.#alarm.ring();
   }
 
-  /** An entry of `new/` has come or gone. @param isNext whether it is the next change there after the one reported before */
+  /**
+   * An entry of `new/` has come or gone. To be called by the event loop only: whoever waits takes the message before this returns.
+   * @param isNext whether it is the next change there after the one reported before
+   */
   notice(name: string, isNext: boolean): void {
     if (!isNext) {
       this.#pending.doubt();
@@ -115,7 +122,7 @@ export class Consumer {
     // Each claim moves a file out of new/, and is reported like an arrival.
     if (this.#ownMoves.delete(name)) return;
     this.#pending.notice(name);
-    this.#alarm.ring();
+    this.#alarm.ringNow();
   }
 
   /** Looks for what no event reported. To be called from time to time. */
@@ -140,6 +147,41 @@ export class Consumer {
     const turn = mine.then(forget, forget);
     this.#turn = turn;
     return mine;
+  }
+
+  /**
+   * The next message if it is at hand. If not, `onChange` is called once, as soon as there may be one or the consumer has stopped.
+   * Not to be called again before that, nor while a `next()` waits.
+   * @throws as `next`
+   */
+  poll(onChange: () => void): Taken | undefined {
+    while (!this.#isStopped) {
+      let waiting: void | Promise<void>;
+      try {
+        if (performance.now() >= this.#breatheAt) waiting = breathe();
+        else {
+          const taken = this.#nextOfFile();
+          if (taken !== undefined) return taken;
+          waiting = this.#nextFile();
+        }
+        if (waiting === undefined && this.#isIdle) {
+          this.#isIdle = false;
+          if (this.#alarm.wait(this.#pending.nextDueMs, () => this.#goOn(onChange))) return undefined;
+        }
+      } catch (error) {
+        waiting = this.#pause(error);
+      }
+      if (waiting === undefined) continue;
+      this.#waiting = waiting
+        .catch((error: unknown) => this.#pause(error))
+        .finally(() => {
+          this.#waiting = undefined;
+          this.#goOn(onChange);
+        });
+      return undefined;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    return undefined;
   }
 
   /** @throws BusError; the message then stays claimed, and this may be called again */
@@ -191,6 +233,10 @@ export class Consumer {
     this.stop();
   }
 
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   get failure(): BusError | undefined {
     return this.#failure;
   }
@@ -199,36 +245,27 @@ export class Consumer {
   async close(): Promise<void> {
     this.stop();
     await this.#turn;
+    await this.#waiting;
     for (const step of this.#steps.splice(0)) this.#returnUnused(step);
     for (const claim of this.#taker.streams.close()) this.#toReturn.add(claim);
     for (const claim of this.#toReturn) this.#return(claim);
     this.#isClosed = true;
     this.#seen.flush();
-    this.#alarm.close();
   }
 
   async #next(): Promise<Taken | undefined> {
-    while (!this.#isStopped) {
-      try {
-        if (performance.now() >= this.#breatheAt) await this.#breathe();
-        const taken = this.#nextOfFile();
-        if (taken !== undefined) return taken;
-        const waiting = this.#nextFile();
-        if (waiting === undefined) continue;
-        await waiting;
-        this.#breatheAt = performance.now() + BREATHE_EVERY_MS;
-      } catch (error) {
-        await this.#pause(fromErrno(error, "look for messages in", this.#directories.path));
-      }
+    for (;;) {
+      let change = noChange;
+      const changed = new Promise<void>((resolve) => (change = resolve));
+      const taken = this.poll(change);
+      if (taken !== undefined || this.#isStopped) return taken;
+      await changed;
     }
-    if (this.#failure !== undefined) throw this.#failure;
-    return undefined;
   }
 
-  /** Whatever waits, and however fast it is handled: the process has other things to do as well. */
-  async #breathe(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve));
+  #goOn(onChange: () => void): void {
     this.#breatheAt = performance.now() + BREATHE_EVERY_MS;
+    onChange();
   }
 
   /** Does the steps of the file at hand up to the next message. */
@@ -260,7 +297,7 @@ export class Consumer {
     this.#sweepTallyAt = now + Math.max(SWEEP_TALLY_MS, SWEEP_SHARE * (now - began));
   }
 
-  /** Claims the next file, or waits for one. */
+  /** Claims the next file, or finds that there is none. */
   #nextFile(): void | Promise<void> {
     const { readings } = this.#pending;
     const looking = this.#pending.look();
@@ -274,7 +311,7 @@ export class Consumer {
     if (streamed !== undefined) return whenReady(streamed, (step) => void (this.#steps = [step]));
     const pending = this.#pending.take();
     for (const stray of this.#pending.takeStrays(STRAYS_AT_ONCE)) this.#taker.clearStray(stray);
-    if (pending === undefined) return this.#pending.hasStrays ? undefined : this.#alarm.wait(this.#pending.nextDueMs);
+    if (pending === undefined) return void (this.#isIdle = !this.#pending.hasStrays);
     if (pending.from === "new") this.#noteOwnMove(pending.name);
     return whenReady(this.#taker.take(pending), (steps) => void (this.#steps = steps));
   }
@@ -341,7 +378,8 @@ export class Consumer {
   }
 
   /** A full disk, no descriptors left, or the subscription gone: says so, and tries again unless that is hopeless. */
-  async #pause(error: BusError): Promise<void> {
+  async #pause(cause: unknown): Promise<void> {
+    const error = fromErrno(cause, "look for messages in", this.#directories.path);
     if (!this.#isStopped && !this.#directories.isInPlace()) return this.fail(this.#removed(error));
     this.#pending.invalidate();
     process.emitWarning(`${error.message}; trying again in ${FAILURE_PAUSE_MS} ms`, {
@@ -363,3 +401,10 @@ export class Consumer {
     );
   }
 }
+
+/** Whatever waits, and however fast it is handled: the process has other things to do as well. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function noChange(): void {}

@@ -113,6 +113,11 @@ export class Message<Data = unknown> {
     return this.#reply(this, data, options);
   }
 
+  /** As `ack()` or `nack()`, at once; for the loop that runs handlers. @throws as `ack` */
+  settleNow(how: "ack" | "nack", reason = "nack"): void {
+    this.#settle(() => (how === "ack" ? this.#consumer.ack(this.#taken) : this.#consumer.nack(this.#taken, reason)));
+  }
+
   /** Puts it back as if it had not been delivered; for the subscription that closes. */
   giveBack(): void {
     if (this.#state !== "open") return;

@@ -44,7 +44,7 @@ export async function* peekInbox(
     signal.addEventListener("abort", ring);
     while (!signal.aborted) {
       yield* peek.look(options.onRefused);
-      if (!signal.aborted) await alarm.wait(Infinity);
+      if (!signal.aborted) await alarm.hasRung();
     }
   } catch (error) {
     throw fromErrno(error, "look into the inbox", path);

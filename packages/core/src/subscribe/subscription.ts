@@ -1,16 +1,12 @@
-import { runBecauseOf } from "../context.js";
 import type { Taken } from "../deliver/take.js";
-import { BusError, isBusError } from "../errors.js";
+import { BusError } from "../errors.js";
 import type { Consumer } from "./consumer.js";
+import { HandlerLoop, type Handler } from "./handler-loop.js";
 import { Message, type Reply } from "./message.js";
 import type { SubscriptionStatistics } from "./statistics.js";
 
-export type Handler<Data> = (message: Message<Data>) => unknown;
-
 /** How long `drain()` waits for messages in work, in milliseconds. */
 const DRAIN_MS = 30_000;
-/** Between two tries to settle a message whose handler is done, in milliseconds. */
-const SETTLE_AGAIN_MS = 1_000;
 
 export interface DrainOptions {
   /** After this the messages that are still in work are put back. In milliseconds. @default 30000 */
@@ -51,6 +47,7 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
   readonly #consumer: Consumer;
   readonly #closing = new AbortController();
   readonly #inWork = new Set<Message<Data>>();
+  #loop: { stop(): void } | undefined;
   #onIdle: (() => void)[] = [];
   #finish!: () => void;
   #fail!: (error: unknown) => void;
@@ -101,11 +98,17 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
   /** Hands every message to a handler; for `bus.subscribe` with one. @param concurrency how many at a time */
   handle(handler: Handler<Data>, concurrency: number): void {
     this.#claimReader("handler");
-    this.#run(handler, concurrency).catch((error: unknown) => {
-      process.emitWarning(`the subscription ${this.name} ends: ${(error as Error).message}`, "AgentbusWarning");
-      this.#fail(error);
-      return this.close();
+    const loop = new HandlerLoop(this.#consumer, handler, concurrency, {
+      messageOf: (taken) => this.#messageOf(taken),
+      onFailure: (error, message, reason) => this.#reportFailure(error, message, reason),
+      onBroken: (error) => {
+        process.emitWarning(`the subscription ${this.name} ends: ${(error as Error).message}`, "AgentbusWarning");
+        this.#fail(error);
+        void this.close();
+      },
     });
+    this.#loop = loop;
+    loop.start();
   }
 
   /** Takes nothing more, lets what is in work finish, and closes. */
@@ -127,6 +130,7 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
   async #close(): Promise<void> {
     this.#consumer.stop();
     this.#closing.abort(new BusError("ERR_CLOSED", `the subscription ${this.name} was closed`));
+    this.#loop?.stop();
     for (const message of this.#inWork) message.giveBack();
     await this.#parts.release();
     const { failure } = this.#consumer;
@@ -134,50 +138,11 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
     else this.#fail(failure);
   }
 
-  async #run(handler: Handler<Data>, concurrency: number): Promise<void> {
-    for (;;) {
-      if (this.#inWork.size >= concurrency) await this.#roomFor(concurrency);
-      const taken = await this.#consumer.next();
-      if (taken === undefined) return;
-      // What may have killed its consumer runs alone, or it would take the others' attempts along.
-      if (taken.isSuspect) await this.#roomFor(1);
-      if (this.#hasClosedBefore(taken)) return;
-      const work = this.#work(taken, handler);
-      if (taken.isSuspect || concurrency === 1) await work;
-    }
-  }
-
   /** Whether the subscription closed between the taking of a message and this moment: then it goes back with the rest. */
   #hasClosedBefore(taken: Taken): boolean {
     if (!this.#closing.signal.aborted) return false;
     this.#consumer.release(taken);
     return true;
-  }
-
-  /** Never rejects: a handler's failure is the message's, not the subscription's. */
-  async #work(taken: Taken, handler: Handler<Data>): Promise<void> {
-    const message = this.#messageOf(taken);
-    let settle = () => message.ack();
-    try {
-      const result = runBecauseOf(message.cause, () => handler(message));
-      if (isThenable(result)) {
-        taken.claim.confirmBegun(taken.index);
-        await result;
-      }
-    } catch (error) {
-      const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      if (!message.isSettled) this.#reportFailure(error, message, reason);
-      settle = () => message.nack({ reason });
-    }
-    while (!message.isSettled) {
-      try {
-        await settle();
-      } catch (error) {
-        if (isBusError(error) && error.code === "ERR_CLOSED") return;
-        process.emitWarning(`${(error as Error).message}; trying again`, "AgentbusWarning");
-        await new Promise((resolve) => setTimeout(resolve, SETTLE_AGAIN_MS));
-      }
-    }
   }
 
   #reportFailure(error: unknown, message: Message<Data>, reason: string): void {
@@ -244,8 +209,4 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
     }
     this.#reading = reader;
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | undefined | null)?.then === "function";
 }

@@ -1,0 +1,146 @@
+import { runBecauseOf } from "../context.js";
+import type { Taken } from "../deliver/take.js";
+import { isBusError } from "../errors.js";
+import type { Consumer } from "./consumer.js";
+import type { Message } from "./message.js";
+
+export type Handler<Data> = (message: Message<Data>) => unknown;
+
+/** Between two tries to settle a message whose handler is done, in milliseconds. */
+const SETTLE_AGAIN_MS = 1_000;
+
+/** What a loop needs of the subscription that it serves. */
+export interface LoopHost<Data> {
+  messageOf(taken: Taken): Message<Data>;
+  /** A handler threw or rejected. */
+  onFailure(error: unknown, message: Message<Data>, reason: string): void;
+  /** The subscription cannot go on. */
+  onBroken(error: unknown): void;
+}
+
+/**
+ * Gives the messages of one consumer to a handler, so many at a time.
+ *
+ * A message that is at hand when the event loop tells of it reaches the handler in the same call, without a promise on its way:
+ * each would cost as much as any other step. Between two messages the microtasks run.
+ */
+export class HandlerLoop<Data> {
+  readonly #consumer: Consumer;
+  readonly #handler: Handler<Data>;
+  readonly #concurrency: number;
+  readonly #host: LoopHost<Data>;
+  /** Handlers that have not finished. */
+  #running = 0;
+  /** What may have killed its consumer runs alone, or it would take the others' attempts along. */
+  #runsAlone = false;
+  #held: Taken | undefined;
+  /** The consumer, or a microtask, is to call `#goOn`. */
+  #isCalled = false;
+  #isOver = false;
+  readonly #goOn = () => {
+    this.#isCalled = false;
+    this.#next();
+  };
+
+  constructor(consumer: Consumer, handler: Handler<Data>, concurrency: number, host: LoopHost<Data>) {
+    this.#consumer = consumer;
+    this.#handler = handler;
+    this.#concurrency = concurrency;
+    this.#host = host;
+  }
+
+  start(): void {
+    this.#goOn();
+  }
+
+  /** Starts no handler any more, and gives back what it would have started next. */
+  stop(): void {
+    this.#isOver = true;
+    if (this.#held !== undefined) this.#consumer.release(this.#held);
+    this.#held = undefined;
+  }
+
+  #next(): void {
+    if (this.#isOver || !this.#hasRoom) return;
+    try {
+      const taken = this.#held ?? this.#poll();
+      if (taken === undefined) return;
+      this.#held = taken.isSuspect && this.#running > 0 ? taken : undefined;
+      if (this.#held !== undefined) return;
+      this.#runsAlone = taken.isSuspect;
+      this.#work(taken);
+    } catch (error) {
+      this.#isOver = true;
+      this.#host.onBroken(error);
+    }
+    this.#goOnSoon();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#running < (this.#runsAlone ? 1 : this.#concurrency);
+  }
+
+  #poll(): Taken | undefined {
+    const taken = this.#consumer.poll(this.#goOn);
+    if (taken !== undefined) return taken;
+    if (this.#consumer.isStopped) this.#isOver = true;
+    else this.#isCalled = true;
+    return undefined;
+  }
+
+  #goOnSoon(): void {
+    if (this.#isCalled || this.#isOver || !this.#hasRoom) return;
+    this.#isCalled = true;
+    queueMicrotask(this.#goOn);
+  }
+
+  /** Never throws because of the handler: its failure is the message's, not the subscription's. */
+  #work(taken: Taken): void {
+    const message = this.#host.messageOf(taken);
+    this.#running++;
+    const done = () => this.#settle(message, () => message.settleNow("ack"));
+    const fail = (error: unknown) => this.#fail(message, error);
+    let result: unknown;
+    try {
+      result = runBecauseOf(message.cause, () => this.#handler(message));
+    } catch (error) {
+      return fail(error);
+    }
+    if (!isThenable(result)) return done();
+    taken.claim.confirmBegun(taken.index);
+    this.#await(result, done, fail);
+  }
+
+  async #await(result: PromiseLike<unknown>, done: () => void, fail: (error: unknown) => void): Promise<void> {
+    try {
+      await result;
+    } catch (error) {
+      return fail(error);
+    }
+    done();
+  }
+
+  #fail(message: Message<Data>, error: unknown): void {
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    if (!message.isSettled) this.#host.onFailure(error, message, reason);
+    this.#settle(message, () => message.settleNow("nack", reason));
+  }
+
+  #settle(message: Message<Data>, settle: () => void): void {
+    try {
+      if (!message.isSettled) settle();
+    } catch (error) {
+      if (!isBusError(error) || error.code !== "ERR_CLOSED") {
+        process.emitWarning(`${(error as Error).message}; trying again`, "AgentbusWarning");
+        setTimeout(() => this.#settle(message, settle), SETTLE_AGAIN_MS);
+        return;
+      }
+    }
+    this.#running--;
+    this.#goOnSoon();
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | undefined | null)?.then === "function";
+}
