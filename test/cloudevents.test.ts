@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { isBusError, type Bus, type Envelope, type Message } from "@agentbus/core";
 import { CloudEvent, HTTP } from "cloudevents";
-import { PersonalSpool, until } from "./support/personal-spool.js";
+import { PersonalSpool, publishTogether, until } from "./support/personal-spool.js";
 
 const STRUCTURED = { "content-type": "application/cloudevents+json" };
 
@@ -144,7 +144,7 @@ async function publishAllKinds(bus: Bus): Promise<Envelope[]> {
   ];
   for (const each of data) await bus.publish("data", each);
   // These share a file.
-  await Promise.all([1, 2, 3].map((each) => bus.publish("together", each)));
+  await publishTogether(bus, 3, (n) => bus.publish("together", n + 1));
   await bus.publish(`@${bus.user}`, { text: "please review" });
   await bus.publish("cause", 1, {
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Bus } from "@agentbus/core";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { PersonalSpool, until } from "./support/personal-spool.js";
+import { PersonalSpool, publishTogether, until } from "./support/personal-spool.js";
 
 /** What each file of a spool is, by its path. A file that none of these names is not one that the docs know of. */
 const MESSAGE = String.raw`[0-9]-[0-9A-HJKMNP-TV-Z]{26}-[a-z2-7]{26}`;
@@ -77,7 +77,7 @@ async function fill(spool: PersonalSpool, bus: Bus): Promise<void> {
       if (data === "hang") await new Promise(() => undefined);
     },
   );
-  await Promise.all(["ack", "fail", "hang", "fail"].map((each) => bus.publish("shared", each)));
+  await publishTogether(bus, 4, (n) => bus.publish("shared", ["ack", "fail", "hang", "fail"][n]));
 
   const queue = await bus.subscribe("work", { queue: "work" }, (message) => message.reject());
   await bus.publish("work", 1);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { PersonalSpool, until } from "../support/personal-spool.js";
+import { PersonalSpool, publishTogether, until } from "../support/personal-spool.js";
 import { Puppet } from "./puppet.js";
 import type { Handling } from "./puppet-process.js";
 
@@ -27,7 +27,7 @@ test("a message that kills its process takes none along that shared its file", a
   const spool = await PersonalSpool.make(context);
   const bus = await spool.bus();
   await (await bus.subscribe("work", { durable: "ci" })).close();
-  await Promise.all(Array.from({ length: 8 }, (_, n) => bus.publish("work", { n, poison: n === 3 })));
+  await publishTogether(bus, 8, (n) => bus.publish("work", { n, poison: n === 3 }));
   assert.equal(fs.readdirSync(join(spool.path, "subscriptions", `${bus.user}~ci`, "new")).length, 1);
 
   const { handled, deaths } = await handleUntilQuiet(context, spool, bus.user);

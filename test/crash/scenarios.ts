@@ -44,7 +44,7 @@ export const scenarios: readonly Scenario[] = [
     run: (stage) =>
       withBus(stage, async (bus) => {
         stage.phase("publish together");
-        await Promise.all(Array.from({ length: 5 }, () => stage.publish(bus, "work.one")));
+        await publishTogether(stage, bus, "work.one", 5);
       }),
   },
   {
@@ -337,7 +337,9 @@ async function publishApart(stage: Stage, bus: Bus, destination: string, count: 
   for (let i = 0; i < count; i++) await stage.publish(bus, destination);
 }
 
+/** In one file: the first publish of a tick has one of its own, and goes to nobody here. */
 async function publishTogether(stage: Stage, bus: Bus, destination: string, count: number): Promise<void> {
+  void bus.publish("nobody.listens");
   await Promise.all(Array.from({ length: count }, () => stage.publish(bus, destination)));
 }
 

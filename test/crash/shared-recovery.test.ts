@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { PersonalSpool, until } from "../support/personal-spool.js";
+import { PersonalSpool, publishTogether, until } from "../support/personal-spool.js";
 import { Puppet } from "./puppet.js";
 
 const FILES = 60;
@@ -13,7 +13,7 @@ test("workers that start together after a crash share what was left, and none of
   const bus = await spool.bus();
   await (await bus.subscribe("work", { durable: "ci", shared: true })).close();
   for (let file = 0; file < FILES; file++) {
-    await Promise.all(Array.from({ length: IN_ONE }, (_, line) => bus.publish("work", file * IN_ONE + line)));
+    await publishTogether(bus, IN_ONE, (line) => bus.publish("work", file * IN_ONE + line));
   }
   const dir = join(spool.path, "subscriptions", `${bus.user}~ci`);
   leaveInWork(dir, bus.user);

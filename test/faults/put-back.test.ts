@@ -20,7 +20,7 @@ const CALLS = [
 
 for (const failing of CALLS) {
   for (const which of [[2], [1, 2]]) {
-    test(`messages ${which} of a stream cannot be put back before it is sealed: they come again, and nothing stays: ${failing}`, async (context) => {
+    test(`messages ${which.join(" and ")} of a stream cannot be put back before it is sealed: they come again, and nothing stays: ${failing}`, async (context) => {
       const spool = await PersonalSpool.make(context);
       let isBroken = false;
       const watch = new SeamWatch(spool.path, (call, proceed, args) => {

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { isBusError, type Bus, type BusError, type Message } from "@agentbus/core";
-import { until } from "../support/personal-spool.js";
+import { publishTogether, until } from "../support/personal-spool.js";
 import { NEEDS_MOUNTS, TinyDisk } from "../support/tiny-disk.js";
 
 describe("a disk that is full", { skip: NEEDS_MOUNTS }, () => {
@@ -63,7 +63,8 @@ describe("a disk that is full", { skip: NEEDS_MOUNTS }, () => {
     const messages = subscription[Symbol.asyncIterator]();
     const next = async () => (await messages.next()).value as Message;
     for (const id of ["ack", "nack", "reject"]) await bus.publish("work", id, { id });
-    await Promise.all(["ack 2", "nack 2", "reject 2"].map((id) => bus.publish("work", id, { id })));
+    const together = ["ack 2", "nack 2", "reject 2"];
+    await publishTogether(bus, 3, (n) => bus.publish("work", together[n], { id: together[n] }));
     const taken = new Map<string, Message>();
     while (taken.size < 6) {
       const message = await next();

@@ -9,7 +9,7 @@ import type { Message } from "#core/subscribe/message.js";
 import type { SubscribeOptions } from "#core/subscribe/open-subscription.js";
 import type { Subscription } from "#core/subscribe/subscription.js";
 import { isIntact, payload } from "../crash/journal.js";
-import { until } from "../support/personal-spool.js";
+import { publishTogether, until } from "../support/personal-spool.js";
 import { FaultyCalls, type Mishap } from "./faulty-calls.js";
 
 /** What a consumer does with messages, in a spool of its own. */
@@ -82,7 +82,7 @@ export class SettleArena {
     await createSpool({ spool: this.#spoolPath, env: {} });
     const bus = await createBus({ spool: this.#spoolPath }, { env: {} });
     await (await bus.subscribe("work", this.#options)).close();
-    await Promise.all([0, 1, 2].map((n) => bus.publish("work", payload("x", n))));
+    await publishTogether(bus, 3, (n) => bus.publish("work", payload("x", n)));
     for (const n of [3, 4]) await bus.publish("work", payload("x", n));
     await bus.close();
     this.#expected = [0, 1, 2, 3, 4];

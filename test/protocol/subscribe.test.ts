@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { isBusError, type Bus } from "@agentbus/core";
-import { PersonalSpool, until } from "../support/personal-spool.js";
+import { PersonalSpool, publishTogether, until } from "../support/personal-spool.js";
 import { NEEDS_PYTHON, posixPath, writePrograms } from "./programs.js";
 
 test("sh subscribes, takes in order, and tells the sender by the owner of the file", async (context) => {
@@ -66,7 +66,7 @@ test("Python subscribes, and refuses what it must", { skip: NEEDS_PYTHON }, asyn
   const { spool, bus, python } = await setUp(context);
   const subscriber = python("subscribe", "hand", "build.**", "deploy.*");
   await until(() => isThere(spool, bus, "hand"));
-  await Promise.all([1, 2, 3].map((n) => bus.publish("build.done", n)));
+  await publishTogether(bus, 3, (n) => bus.publish("build.done", n + 1));
   const foreign = {
     specversion: "1.0",
     id: "x",

@@ -52,6 +52,16 @@ export class PersonalSpool {
   }
 }
 
+/** Publishes messages that share a file: the first of a tick has one of its own, and goes to nobody here. */
+export function publishTogether<Result>(
+  bus: Pick<Bus, "publish">,
+  count: number,
+  publish: (n: number) => Promise<Result>,
+): Promise<Result[]> {
+  void bus.publish("nobody.listens");
+  return Promise.all(Array.from({ length: count }, (_, n) => publish(n)));
+}
+
 /** Waits for a condition, looking every few milliseconds. @throws when it does not come true within `withinMs` */
 export async function until(condition: () => boolean | Promise<boolean>, withinMs = 15_000): Promise<void> {
   const deadline = performance.now() + withinMs;

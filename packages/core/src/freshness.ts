@@ -22,3 +22,37 @@ export function isProof(changeTimeMs: number, readingBegan: number): boolean {
   const margin = changeTimeMs % 1_000 === 0 ? WHOLE_SECOND_MS : TICK_MS;
   return Math.abs(readingBegan - Math.floor(changeTimeMs)) > margin;
 }
+
+/** How long a publisher goes by what it has seen of subscriptions, in milliseconds … */
+const SEEN_FOR_MS = 10;
+/**
+ * … and how long after a change its maker may count on it that every publisher has looked again: a lease. Both are measured on one
+ * machine, by the same clock, so the rest is margin.
+ */
+const KNOWN_AFTER_MS = 15;
+
+/** When a publisher began to look at something, by a clock that may stand still while the machine sleeps, and one that can be set. */
+export class Look {
+  readonly #steady = performance.now();
+  readonly #wall = Date.now();
+
+  /** Whether what was seen then counts now. */
+  isRecent(): boolean {
+    return performance.now() - this.#steady < SEEN_FOR_MS && Math.abs(Date.now() - this.#wall) < SEEN_FOR_MS;
+  }
+}
+
+/** Whether every publisher has looked again since a moment by performance.now(). */
+export function isKnown(since: number): boolean {
+  return performance.now() - since >= KNOWN_AFTER_MS;
+}
+
+/** Resolves when every publisher has looked again since a moment by performance.now(); undefined when that is so already. */
+export function untilKnown(since: number): Promise<void> | undefined {
+  const waitMs = since + KNOWN_AFTER_MS - performance.now();
+  if (waitMs <= 0) return undefined;
+  return new Promise((resolve) => {
+    // A timer may be early by a fraction of a millisecond.
+    setTimeout(resolve, Math.ceil(waitMs) + 1);
+  });
+}

@@ -11,6 +11,9 @@ const SEAL = /^\.[0-9]-[0-9A-HJKMNP-TV-Z]{26}\.sealed$/;
 const PLACE_LENGTH = 28;
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
+/** How long a publisher may append to a stream, in milliseconds, by its own clocks and by the time in the file's name. */
+export const MAX_GROWTH_MS = 10_000;
+
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
 const RANDOM_LENGTH = 26;
 
@@ -21,6 +24,11 @@ export function isMessageFile(name: string): boolean {
 /** A message file that its publisher may still append to. */
 export function isStream(fileName: string): boolean {
   return fileName.endsWith(".jsonl");
+}
+
+/** Whether a stream's publisher may have appended to it just now. */
+export function mayHaveGrown(fileName: string): boolean {
+  return Math.abs(Date.now() - ulidTimeMs(ulidOf(fileName))) < 2 * MAX_GROWTH_MS;
 }
 
 /** The entry of `new/` that tells a publisher to append nothing more; whoever renames the stream leaves it under this name. */

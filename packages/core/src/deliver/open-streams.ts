@@ -3,7 +3,8 @@ import { ignoreMissing } from "../directory.js";
 import { DEFAULT_PRIORITY } from "../envelope.js";
 import { closeQuietly } from "../file-system.js";
 import { errnoOf, fromErrno } from "../errors.js";
-import { isSeal, isUlid, sealOf, ulidOf } from "../message-name.js";
+import { isKnown, untilKnown } from "../freshness.js";
+import { isSeal, isUlid, mayHaveGrown, sealOf, ulidOf } from "../message-name.js";
 import { PRIVATE_FILE_MODE } from "../permissions.js";
 import type { Claim } from "../settle/claim.js";
 import type { Spool } from "../spool.js";
@@ -43,6 +44,14 @@ interface OpenStream extends FollowedStream {
   hasGrown: boolean;
   /** It has grown since the last look but one. */
   isGrowing: boolean;
+  /** When its seal stood in `new/`, by performance.now(). */
+  sealedAt: number | undefined;
+}
+
+/** By performance.now(). */
+interface Seal {
+  readonly sealedAt: number;
+  readonly mayGoAt: number;
 }
 
 /** What open streams need of whoever takes messages. */
@@ -57,17 +66,17 @@ export interface StreamHost {
 /**
  * The streams that one consumer reads while they grow: claimed files, to which their publishers go on appending.
  *
- * Invariant: a stream leaves here, to be removed or put back, only after its seal stood in `new/` and it was read to the end once
- * more. Whatever its publisher took for stored has been read then (publish/streams.ts). A stream whose consumer died is sealed
- * by the next one before it is read.
+ * Invariant: a stream leaves here, to be removed or put back, only after its seal stood in `new/`, every publisher had time to look
+ * (freshness.ts), and it was read to the end once more. Whatever its publisher took for stored has been read then
+ * (publish/streams.ts). A stream whose consumer died is sealed by the next one before it is read.
  */
 export class OpenStreams {
   readonly #spool: Spool;
   readonly #directories: SubscriptionDirectories;
   readonly #host: StreamHost;
   readonly #open = new Set<OpenStream>();
-  /** Seals in `new/`, and when they may go, by performance.now(). */
-  readonly #seals = new Map<string, number>();
+  /** The seals in `new/`. */
+  readonly #seals = new Map<string, Seal>();
 
   constructor(spool: Spool, directories: SubscriptionDirectories, host: StreamHost) {
     this.#spool = spool;
@@ -78,7 +87,9 @@ export class OpenStreams {
   /** Takes over the seals that others left. To be called when the consumer starts. @throws the system's error */
   start(): void {
     for (const name of this.#spool.fileSystem.readdir(this.#directories.new.base)) {
-      if (isSeal(name)) this.#seals.set(name, performance.now() + SEAL_STAYS_MS - this.#ageOf(name));
+      if (!isSeal(name)) continue;
+      const sealedAt = performance.now() - this.#ageOf(name);
+      this.#seals.set(name, { sealedAt, mayGoAt: sealedAt + SEAL_STAYS_MS });
     }
     this.#unsealOld();
   }
@@ -97,7 +108,7 @@ export class OpenStreams {
     const stream: OpenStream = {
       ...followed,
       ...{ watcher, steps: [], keys: [] },
-      ...{ lastKey: keyOf(pending.file), hasGrown: true, isGrowing: true },
+      ...{ lastKey: keyOf(pending.file), hasGrown: true, isGrowing: true, sealedAt: undefined },
     };
     watcher.on("change", () => {
       stream.hasGrown = true;
@@ -152,19 +163,30 @@ export class OpenStreams {
     if (stream.steps.length === 0) this.#read(stream);
     const isOver = !stream.isGrowing || stream.reader.isOverlong;
     stream.isGrowing = false;
-    if (isOver && stream.steps.length === 0) this.#end(stream);
+    if (stream.steps.length > 0) return;
+    // What is found only now is delivered first.
+    if (stream.sealedAt !== undefined && isKnown(stream.sealedAt) && !this.#read(stream)) return this.#end(stream);
+    if (isOver) stream.sealedAt ??= this.#seal(stream.pending.file);
   }
 
   /**
    * Reads every stream to its end and lets go of it.
    * @returns the claims of those that hold unsettled messages
    */
-  close(): Claim[] {
+  async close(): Promise<Claim[]> {
     const unsettled: Claim[] = [];
+    for (const stream of this.#open) {
+      try {
+        stream.sealedAt ??= this.#seal(stream.pending.file);
+      } catch {
+        // Said below.
+      }
+    }
     for (const stream of this.#open) {
       this.#open.delete(stream);
       try {
-        this.seal(stream.pending.file);
+        stream.sealedAt ??= this.#seal(stream.pending.file);
+        await untilKnown(stream.sealedAt);
         while (this.#read(stream));
         if (stream.claim.expectNoMore()) unsettled.push(stream.claim);
       } catch {
@@ -177,34 +199,49 @@ export class OpenStreams {
     return unsettled;
   }
 
-  /** Tells the publisher of a stream that what it appends from now on may not be read. @throws the system's error */
-  seal(file: string): void {
+  /**
+   * Tells the publisher of a stream that what it appends from now on may not be read.
+   * @param next streams that will be sealed next, so that one wait does for all of them
+   * @returns a promise when it may go on appending for a moment: what it does not send once more can be read then
+   * @throws the system's error
+   */
+  seal(file: string, next: () => readonly string[]): void | Promise<void> {
+    const sealedAt = this.#seal(file);
+    if (!mayHaveGrown(file) || isKnown(sealedAt)) return;
+    for (const each of next()) this.#seal(each);
+    return untilKnown(sealedAt);
+  }
+
+  /** @returns when the seal stood, by performance.now() */
+  #seal(file: string): number {
     const name = sealOf(file);
-    if (!this.#seals.has(name)) this.#host.onOwnMove(name);
-    this.#seals.set(name, performance.now() + SEAL_STAYS_MS);
-    try {
-      this.#makeSeal(name);
-    } catch (error) {
-      this.#seals.delete(name);
-      throw error;
-    }
+    const known = this.#seals.get(name);
+    if (known === undefined) this.#host.onOwnMove(name);
+    this.#seals.delete(name);
+    const isNew = this.#makeSeal(name);
+    const now = performance.now();
+    const sealedAt = isNew ? now : (known?.sealedAt ?? now);
+    this.#seals.set(name, { sealedAt, mayGoAt: now + SEAL_STAYS_MS });
+    return sealedAt;
   }
 
   /**
    * One of our own: what a neighbour put in its place, the neighbour could remove again, and the publisher would take its messages
    * for read. That becomes a stray, which is cleared away like any other.
+   * @returns whether there was none
    */
-  #makeSeal(name: string): void {
+  #makeSeal(name: string): boolean {
     const { fileSystem, names } = this.#spool;
     const { new: arrivals } = this.#directories;
     const path = arrivals.atOwn(name);
     for (let triesLeft = MAX_TRIES; ; triesLeft--) {
       try {
         const flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW;
-        return closeQuietly(fileSystem, fileSystem.open(path, flags, PRIVATE_FILE_MODE));
+        closeQuietly(fileSystem, fileSystem.open(path, flags, PRIVATE_FILE_MODE));
+        return true;
       } catch (error) {
         if (errnoOf(error) !== "EEXIST") throw error;
-        if (this.#isOwnSeal(name)) return;
+        if (this.#isOwnSeal(name)) return false;
         if (triesLeft === 0) throw error;
         ignoreMissing(() => fileSystem.rename(path, arrivals.atOwn(`no-seal-${names.random(16)}`)));
       }
@@ -212,8 +249,6 @@ export class OpenStreams {
   }
 
   #isOwnSeal(name: string): boolean {
-    // Nobody appends to what is in a queue.
-    if (this.#directories.record.kind === "queue") return true;
     try {
       return this.#spool.fileSystem.lstat(this.#directories.new.atOwn(name)).uid === this.#spool.uid;
     } catch (error) {
@@ -222,10 +257,7 @@ export class OpenStreams {
     }
   }
 
-  /** Seals an idle stream. What is found only now is delivered first. */
   #end(stream: OpenStream): void {
-    this.seal(stream.pending.file);
-    if (this.#read(stream)) return;
     // What cannot be removed now is tried again with the next look.
     stream.claim.expectNoMore();
     this.#open.delete(stream);
@@ -263,7 +295,7 @@ export class OpenStreams {
 
   #unsealOld(): void {
     const now = performance.now();
-    for (const [name, mayGoAt] of this.#seals) {
+    for (const [name, { mayGoAt }] of this.#seals) {
       if (now < mayGoAt) continue;
       this.#seals.delete(name);
       this.#host.onOwnMove(name);

@@ -1,6 +1,6 @@
 import { fromErrno } from "../errors.js";
 import { beforeReading, isProof } from "../freshness.js";
-import { isMessageFile } from "../message-name.js";
+import { isMessageFile, isStream } from "../message-name.js";
 import { parseRetryName, SUSPECT_DUE_MS } from "../settle/claim-names.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
@@ -123,6 +123,12 @@ export class Pending {
   /** The file that is to be delivered next; undefined when nothing is due. */
   take(): PendingFile | undefined {
     return this.#files.pop();
+  }
+
+  /** Streams among what is to be delivered next. */
+  nextStreams(max: number): string[] {
+    const files = this.#files.slice(-max).map(({ file }) => file);
+    return files.filter(isStream);
   }
 
   #read(): void | Promise<void> {

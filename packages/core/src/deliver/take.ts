@@ -101,22 +101,33 @@ export class Taker {
    * Claims a file and judges what is in it: no steps when another consumer was faster, the file is unfit, or a stream, whose
    * messages `streams` gives. A promise only when that takes a large read, a question to the account database, or a schema that is
    * not loaded.
+   * @param next streams that wait to be taken
    * @throws BusError when the system refuses; the file then waits for a later attempt
    */
-  take(pending: PendingFile): Step[] | Promise<Step[]> {
+  take(pending: PendingFile, next: () => readonly string[]): Step[] | Promise<Step[]> {
     const claim = this.#claim(pending);
     if (claim === undefined) return [];
     try {
       if (isStream(pending.file)) {
+        const { kind } = this.#directories.record;
         if (pending.from === "new" && this.#follow(claim, pending)) return [];
-        this.streams.seal(pending.file);
+        // Nobody ever appends to what is in those two (open-subscription.ts).
+        const sealed = kind === "queue" || kind === "inbox" ? undefined : this.streams.seal(pending.file, next);
+        if (sealed instanceof Promise) {
+          const taking = sealed.then(() => this.#takeWhole(claim, pending));
+          return taking.catch((error: unknown) => this.#giveBack(claim, error));
+        }
       }
-      const load = loadFile(this.#spool, claim.path, { isOwn: isOwnFile(claim.file), isStream: isStream(claim.file) });
-      const steps = whenReady(load, (loaded) => this.#stepsOf(claim, loaded, pending));
+      const steps = this.#takeWhole(claim, pending);
       return steps instanceof Promise ? steps.catch((error: unknown) => this.#giveBack(claim, error)) : steps;
     } catch (error) {
       return this.#giveBack(claim, error);
     }
+  }
+
+  #takeWhole(claim: Claim, pending: PendingFile): Step[] | Promise<Step[]> {
+    const load = loadFile(this.#spool, claim.path, { isOwn: isOwnFile(claim.file), isStream: isStream(claim.file) });
+    return whenReady(load, (loaded) => this.#stepsOf(claim, loaded, pending));
   }
 
   /**

@@ -1,4 +1,5 @@
 import { ignoreMissing } from "../directory.js";
+import { Look } from "../freshness.js";
 import type { Spool } from "../spool.js";
 import type { Backlog } from "./backlog.js";
 import { Drafts, type Draft } from "./drafts.js";
@@ -39,9 +40,10 @@ export class Committer {
     const fileName = this.#spool.names.messageFile(priority, order, isStream ? ".jsonl" : ".json");
     const draft = this.#drafts.write(bytes);
     if (sync !== "none") return this.#commitToDisk(parcel, draft, fileName, targets);
+    const look = new Look();
     const delivery = this.#fanOut.link(draft, fileName, targets);
     if (!isStream || delivery.stored.length < targets.length) return this.#finish(parcel, draft, fileName, delivery);
-    this.#streams.begin(draft, fileName, bytes.length, lines, targets);
+    this.#streams.begin(draft, fileName, bytes.length, lines, targets, look);
     return delivery;
   }
 

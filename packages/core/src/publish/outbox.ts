@@ -36,6 +36,10 @@ export class Outbox {
   #queue: Waiting[] = [];
   /** A microtask is to come that commits the queue. */
   #isGathering = false;
+  readonly #endTick = () => {
+    this.#isGathering = false;
+    this.#run();
+  };
   /** Set while a commit waits for the disk or the account database. */
   #running: Promise<void> | undefined;
   readonly #unsettled = new Set<Promise<unknown>>();
@@ -54,7 +58,7 @@ export class Outbox {
     const isAlone = !this.#isGathering && this.#queue.length === 0 && this.#running === undefined;
     this.#gather();
     if (!isAlone || parcel.sync !== "none") return this.#enqueue(parcel);
-    const identifying = this.#refresh();
+    const identifying = this.#index.isFresh(parcel.to) ? undefined : this.#refresh();
     if (identifying !== undefined) {
       this.#waitFor(identifying);
       return this.#enqueue(parcel);
@@ -103,10 +107,8 @@ export class Outbox {
   #gather(): void {
     if (this.#isGathering) return;
     this.#isGathering = true;
-    queueMicrotask(() => {
-      this.#isGathering = false;
-      this.#run();
-    });
+    // queueMicrotask() makes a resource for async_hooks each time; #run() never throws.
+    void SETTLED.then(this.#endTick);
   }
 
   #run(): void {
@@ -276,6 +278,7 @@ interface Delivered {
   readonly full: readonly Target[];
 }
 
+const SETTLED = Promise.resolve();
 const NONE: readonly never[] = Object.freeze([]);
 
 function isAlike(a: Parcel, b: Parcel): boolean {

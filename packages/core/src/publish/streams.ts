@@ -1,14 +1,13 @@
 import { atExit } from "../at-exit.js";
 import { writeAll } from "../file-system.js";
-import { sealOf } from "../message-name.js";
+import { Look } from "../freshness.js";
+import { MAX_GROWTH_MS, sealOf, ulidOf, ulidTimeMs } from "../message-name.js";
 import type { Spool } from "../spool.js";
 import type { Draft, Drafts } from "./drafts.js";
 import type { Target } from "./target.js";
 
 /** How soon one message has to follow another to the same subscriptions to be appended to it, in milliseconds. */
 const SOON_MS = 1_000;
-/** How long a stream grows, in milliseconds. Its seal stays there for longer (open-streams.ts). */
-const GROWS_FOR_MS = 10_000;
 const MAX_LINES = 1_000;
 const MAX_BYTES = 256 * 1024;
 /** What is larger goes into a file of its own. */
@@ -17,11 +16,6 @@ const MAX_APPENDED_BYTES = 64 * 1024;
 const SCRATCH = Buffer.allocUnsafeSlow(3 * MAX_APPENDED_BYTES);
 /** Each holds a descriptor. */
 const MAX_STREAMS = 16;
-/**
- * How often it is made sure that nobody has removed a stream, in milliseconds: what was appended in the moments after that is lost
- * as what was in it is.
- */
-const LOOK_AT_LINKS_MS = 10;
 /** A stream that was sealed before it had so many messages was not worth its while … */
 const WORTHWHILE_LINES = 8;
 /** … and the next one waits for so long, in milliseconds. */
@@ -40,12 +34,12 @@ interface Lane {
 interface Stream {
   readonly draft: Draft;
   readonly seal: string;
-  /** By performance.now(), which stands still while the machine sleeps … */
+  /** By performance.now(), which may stand still while the machine sleeps … */
   readonly beganAt: number;
-  /** … and by Date.now(), which can be set. */
+  /** … and by its name, in ms since 1970. */
   readonly beganMs: number;
-  /** When its links were counted last; by performance.now(). */
-  lookedAt: number;
+  /** When no receiver had stopped reading it. */
+  look: Look;
   lines: number;
   bytes: number;
 }
@@ -92,7 +86,7 @@ export class Streams {
       stream.lines += lines;
       stream.bytes += bytes;
       lane.lastAt = performance.now();
-      if (this.#isRead(stream, targets, lane.lastAt)) return true;
+      if (stream.look.isRecent() || this.#isRead(stream, targets)) return true;
       if (stream.lines < WORTHWHILE_LINES) lane.pausedUntil = performance.now() + PAUSE_MS;
     } catch (error) {
       // It may end in a torn line, which no reader takes for a message.
@@ -125,14 +119,14 @@ export class Streams {
     return isSoon && bytes <= this.#maxAppended && targets.every(({ takesStreams }) => takesStreams);
   }
 
-  /** From now on a file can be appended to. The caller leaves its draft to this. */
-  begin(draft: Draft, fileName: string, bytes: number, lines: number, targets: readonly Target[]): void {
+  /** From now on a file can be appended to. The caller leaves its draft to this. @param look from before it was linked */
+  begin(draft: Draft, fileName: string, bytes: number, lines: number, targets: readonly Target[], look: Look): void {
     const [first] = targets;
     const lane = first && this.#lanes.get(first);
     if (lane === undefined) return this.#drafts.release(draft);
     lane.stream = {
       ...{ draft, bytes, lines, seal: sealOf(fileName) },
-      ...{ beganAt: performance.now(), beganMs: Date.now(), lookedAt: performance.now() },
+      ...{ beganAt: performance.now(), beganMs: ulidTimeMs(ulidOf(fileName)), look },
     };
     this.#open.add(lane);
     this.#cancelAtExit ??= atExit(() => this.close());
@@ -168,17 +162,12 @@ export class Streams {
   }
 
   /** Whether everybody reads on, or had not stopped when the bytes were written. The age comes last: see above. */
-  #isRead(stream: Stream, targets: readonly Target[], now: number): boolean {
+  #isRead(stream: Stream, targets: readonly Target[]): boolean {
+    stream.look = new Look();
     for (const target of targets) if (target.holds(stream.seal)) return false;
-    return this.#isComplete(stream, targets.length, now) && !isOld(stream);
-  }
-
-  /** Whether nobody has removed it from a drop box lately, and the seal with it. */
-  #isComplete(stream: Stream, targets: number, now: number): boolean {
-    if (now - stream.lookedAt < LOOK_AT_LINKS_MS) return true;
-    stream.lookedAt = now;
     // Theirs, and that of the outbox.
-    return this.#spool.fileSystem.fstat(stream.draft.fd).nlink === targets + 1;
+    if (this.#spool.fileSystem.fstat(stream.draft.fd).nlink !== targets.length + 1) return false;
+    return !isOld(stream);
   }
 
   #end(lane: Lane): void {
@@ -196,5 +185,5 @@ export class Streams {
 }
 
 function isOld({ beganAt, beganMs }: Stream): boolean {
-  return performance.now() - beganAt >= GROWS_FOR_MS || Math.abs(Date.now() - beganMs) >= GROWS_FOR_MS;
+  return performance.now() - beganAt >= MAX_GROWTH_MS || Math.abs(Date.now() - beganMs) >= MAX_GROWTH_MS;
 }

@@ -1,5 +1,5 @@
 import { BusError, errnoOf, fromErrno } from "../errors.js";
-import { beforeReading, isProof } from "../freshness.js";
+import { beforeReading, isProof, Look } from "../freshness.js";
 import type { Presence } from "../presence.js";
 import type { Spool } from "../spool.js";
 import {
@@ -44,6 +44,7 @@ export class SubscriptionIndex {
   readonly #spool: Spool;
   readonly #listings: readonly [Listing, Listing];
   #matches = new Map<string, readonly Target[]>();
+  #look: Look | undefined;
   #askAgainAt = 0;
   #lookAtQueuesAt = 0;
 
@@ -53,12 +54,22 @@ export class SubscriptionIndex {
   }
 
   /**
+   * Whether the answers below are current without another look: whoever makes a subscription counts on it only when every publisher has
+   * looked again (subscribe/open-subscription.ts).
+   * @param to a direct message's address. Nobody waits until an inbox or a mailbox is known: one that is not is looked for.
+   */
+  isFresh(to: string | undefined): boolean {
+    return this.#look?.isRecent() === true && (to === undefined || this.#find(to) !== undefined);
+  }
+
+  /**
    * Makes the answers below current. Blocks for a stat of a directory when nothing has changed.
    * @returns a promise when the account database has to be asked for an owner that the files do not know
    */
   refresh(): void | Promise<void> {
     const [subscriptions, queues] = this.#listings;
     const now = performance.now();
+    this.#look = new Look();
     const haveChanged = subscriptions.refresh();
     // In this order: whoever has bumped the first one had changed the second one before.
     if (haveChanged || now >= this.#lookAtQueuesAt) {
@@ -85,11 +96,16 @@ export class SubscriptionIndex {
    * @throws BusError ERR_ADDRESS_UNKNOWN, or ERR_SQUATTED when somebody else made a directory of that name
    */
   forAddress(address: string): Target {
+    const target = this.#find(address);
+    if (target !== undefined) return target;
     const { user, subscription } = parseAddress(address);
-    const directoryName = `${user}~${subscription}`;
-    const target = this.#listings[0].entries.get(directoryName)?.target;
-    if (target?.record.address === address && target.isListening()) return target;
-    throw this.#noSuchAddress(address, user, directoryName);
+    throw this.#noSuchAddress(address, user, `${user}~${subscription}`);
+  }
+
+  #find(address: string): Target | undefined {
+    const { user, subscription } = parseAddress(address);
+    const target = this.#listings[0].entries.get(`${user}~${subscription}`)?.target;
+    return target?.record.address === address && target.isListening() ? target : undefined;
   }
 
   all(): Target[] {
@@ -104,6 +120,7 @@ export class SubscriptionIndex {
   forget(): void {
     for (const listing of this.#listings) listing.forget();
     this.#lookAtQueuesAt = 0;
+    this.#look = undefined;
   }
 
   close(): void {

@@ -20,6 +20,8 @@ const FAILURE_PAUSE_MS = 1_000;
 const BREATHE_EVERY_MS = 10;
 /** What is no message is cleared away in between, a few at a time. */
 const STRAYS_AT_ONCE = 20;
+/** Streams that are sealed at once where one has to be. */
+const SEALED_AT_ONCE = 256;
 /** How often an inbox's tally is compared with what waits, in milliseconds … */
 const SWEEP_TALLY_MS = 1_000;
 /** … and at least this many times as long as it took. */
@@ -247,7 +249,7 @@ export class Consumer {
     await this.#turn;
     await this.#waiting;
     for (const step of this.#steps.splice(0)) this.#returnUnused(step);
-    for (const claim of this.#taker.streams.close()) this.#toReturn.add(claim);
+    for (const claim of await this.#taker.streams.close()) this.#toReturn.add(claim);
     for (const claim of this.#toReturn) this.#return(claim);
     this.#isClosed = true;
     this.#seen.flush();
@@ -313,7 +315,10 @@ export class Consumer {
     for (const stray of this.#pending.takeStrays(STRAYS_AT_ONCE)) this.#taker.clearStray(stray);
     if (pending === undefined) return void (this.#isIdle = !this.#pending.hasStrays);
     if (pending.from === "new") this.#noteOwnMove(pending.name);
-    return whenReady(this.#taker.take(pending), (steps) => void (this.#steps = steps));
+    return whenReady(
+      this.#taker.take(pending, () => this.#pending.nextStreams(SEALED_AT_ONCE)),
+      (steps) => void (this.#steps = steps),
+    );
   }
 
   #noteOwnMove(name: string): void {

@@ -108,7 +108,7 @@ export class HandlerLoop<Data> {
     }
     if (!isThenable(result)) return done();
     taken.claim.confirmBegun(taken.index);
-    this.#await(result, done, fail);
+    void this.#await(result, done, fail);
   }
 
   async #await(result: PromiseLike<unknown>, done: () => void, fail: (error: unknown) => void): Promise<void> {

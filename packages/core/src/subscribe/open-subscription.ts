@@ -2,6 +2,7 @@ import { atExit } from "../at-exit.js";
 import { UnfitFile } from "../bounded-read.js";
 import type { Refusal } from "../deliver/refusal.js";
 import { BusError, fromErrno } from "../errors.js";
+import { untilKnown } from "../freshness.js";
 import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger } from "../options.js";
 import { isAlive } from "../presence.js";
 import type { CurName } from "../settle/claim-names.js";
@@ -189,6 +190,7 @@ export async function openSubscription<Data>(
       undo.push(host.everyNowAndThen(() => lock.look()));
     }
     const record = isShortLived ? compose(wish, spool) : adaptSubscription(spool, wish);
+    const changedAt = performance.now();
     const directories = openDirectories(spool, place, record);
     undo.push(() => directories.close());
     const self = host.nextConsumer();
@@ -202,6 +204,8 @@ export async function openSubscription<Data>(
       onRefused: options.onRefused,
     });
     const subscription = await watchAndWrap<Data>(host, record, directories, consumer, options, undo);
+    // Publishers look for the address of a direct message that they do not know (publish/subscription-index.ts).
+    if (record.address === undefined) await untilKnown(changedAt);
     closeOnAbort(subscription, options.signal);
     return subscription;
   } catch (error) {
