@@ -160,7 +160,7 @@ async function publishAllKinds(bus: Bus): Promise<Envelope[]> {
     extensions: { atext: "x", anumber: -7, aboolean: false },
   });
 
-  const published = 1 + data.length + 3 + 2 + 2 + 1;
+  const published = 1 + data.length + 4 + 2 + 2 + 1;
   await until(() => everything.stats.acked === published && inbox.stats.acked === 2 && cause.stats.acked === 1);
   return envelopes;
 }

@@ -125,7 +125,8 @@ describe("a member and the messages of others", { skip: NEEDS_ROOT }, () => {
     const { alice, mallory } = spool;
     await park("ordered", "ordered.*");
     await park("copies", "ordered.*", mallory);
-    for (const data of [1, 2, 3]) await publish("ordered.one", data);
+    // Each in a file of its own, which nothing is appended to.
+    for (const data of [1, 2, 3]) await publishAs(spool.bob, spool.path, "ordered.one", data, { sync: "data" });
     const names = fs.readdirSync(spool.of(mallory, "copies", "new")).sort();
     const copies = await mallory.run(
       ({ fs: files, join, messageName }, from, to, [first, second, third]) => {

@@ -254,7 +254,8 @@ describe("a member and the names of others", { skip: NEEDS_ROOT }, () => {
     }
     await mallory.run(
       ({ fs: disk, join: to, messageName }, from, box) => {
-        const [name = ""] = disk.readdirSync(from);
+        // The last one: others may have come before.
+        const name = disk.readdirSync(from).sort().at(-1) ?? "";
         disk.renameSync(to(from, name), to(box, messageName(5, name.slice(2, 28))));
       },
       spool.of(mallory, "hoard", "new"),

@@ -13,7 +13,7 @@ test("a message that kills its process is given up after maxAttempts, and nobody
   const bus = await spool.bus();
   await (await bus.subscribe("work", { durable: "ci" })).close();
   // One by one, so each has a file of its own. Five innocent ones before and behind, one killer among them.
-  for (let n = 0; n < 11; n++) await bus.publish("work", { n, poison: n === 5 });
+  for (let n = 0; n < 11; n++) await bus.publish("work", { n, poison: n === 5 }, { sync: "data" });
 
   const { handled, deaths } = await handleUntilQuiet(context, spool, bus.user);
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { createBus, type Bus } from "#core/bus.js";
 import { createSpool } from "#core/create-spool.js";
 import { isBusError } from "#core/errors.js";
@@ -47,7 +48,7 @@ export class PublishArena {
 
   async open(): Promise<void> {
     await createSpool({ spool: this.#spoolPath, ...(this.#way.isGroup === true ? { group: "root" } : {}), env: {} });
-    this.#bus = await createBus({ spool: this.#spoolPath, rescanMs: 50 }, { env: {} });
+    this.#bus = await createBus({ spool: this.#spoolPath, rescanMs: 10 }, { env: {} });
     const note = ({ id, subscription, data }: { id: string; subscription: string; data: unknown }) => {
       assert.ok(isIntact(data));
       const key = `${subscription} ${id}`;
@@ -78,6 +79,8 @@ export class PublishArena {
     const ids = Array.from({ length: this.#way.together ?? 1 }, (_, n) => `round-${++this.#round}-${n}`);
     try {
       if (this.#way.before !== "nothing") await warmUp(publisher, faulty, this.#way.before ?? "listed");
+      // It looks again, at everything.
+      await delay(20);
       faulty.arm(mishap);
       await this.#publishAll(publisher, ids, () => isShutOut(mishap, faulty));
       faulty.disarm();
@@ -153,6 +156,8 @@ function isShutOut(mishap: Mishap | undefined, { struck }: FaultyCalls): boolean
 async function warmUp(publisher: Bus, faulty: FaultyCalls, before: "listed" | "published"): Promise<void> {
   await until(async () => {
     faulty.arm();
+    // Until it looks again.
+    await delay(20);
     await publisher.publish(before === "listed" ? "nobody.there" : "work.one", payload("warm", 1));
     return !faulty.calls.some((name) => name === "readdir subscriptions" || name.startsWith("open, to create"));
   });

@@ -15,9 +15,14 @@ const WAYS: readonly Way[] = [
   { name: "to an inbox", destination: "@", isGroup: true },
 ];
 
-for (const way of WAYS) {
+// They mostly wait, until publishers look again.
+describe("publishing", { concurrency: true }, () => {
+  for (const way of WAYS) describeWay(way);
+});
+
+function describeWay(way: Way): void {
   const skip = way.isGroup === true && process.geteuid?.() !== 0 && "needs root, to make a group's spool";
-  describe(`publishing ${way.name}`, { skip }, () => {
+  describe(way.name, { skip }, () => {
     const arena = new PublishArena(way);
     before(() => arena.open());
     after(() => arena.close());

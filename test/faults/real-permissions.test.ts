@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Message } from "@agentbus/core";
 import { NEEDS_ROOT } from "../support/caretaker.js";
 import { GroupSpool } from "../support/group-spool.js";
@@ -21,6 +22,8 @@ describe("permissions that are taken away under a running process", { skip: NEED
       await publish(topic, 1);
       const dir = spool.at(part.replace("<publisher>", alice.name));
       await without(dir, async () => {
+        // A publisher goes by its last look for 10 ms.
+        await delay(20);
         const failure = await alice.failureOf(
           async ({ openedBus }, path, destination) => (await openedBus(path)).publish(destination, "lost?"),
           spool.path,

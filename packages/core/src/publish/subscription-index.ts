@@ -69,13 +69,16 @@ export class SubscriptionIndex {
   refresh(): void | Promise<void> {
     const [subscriptions, queues] = this.#listings;
     const now = performance.now();
-    this.#look = new Look();
+    const look = new Look();
+    this.#look = undefined;
     const haveChanged = subscriptions.refresh();
     // In this order: whoever has bumped the first one had changed the second one before.
     if (haveChanged || now >= this.#lookAtQueuesAt) {
       this.#lookAtQueuesAt = now + LOOK_AT_QUEUES_MS;
       if (queues.refresh() || haveChanged) this.#matches = new Map();
     }
+    // Only a look that has succeeded counts.
+    this.#look = look;
     if (subscriptions.unknownOwners.size + queues.unknownOwners.size === 0 || now < this.#askAgainAt) return;
     return this.#identify([...subscriptions.unknownOwners, ...queues.unknownOwners]);
   }

@@ -79,7 +79,8 @@ test("status counts what waits for another attempt and what is dead, and changes
   const spool = await TestSpool.make(context);
   const bus = await spool.bus();
   const messages = (await bus.subscribe("job", { durable: "jobs" }))[Symbol.asyncIterator]();
-  for (const n of [1, 2, 3]) await bus.publish("job", n);
+  // Each in a file of its own, which nothing is appended to.
+  for (const n of [1, 2, 3]) await bus.publish("job", n, { sync: "data" });
   await (await messages.next()).value?.nack({ delayMs: 60_000 });
   await (await messages.next()).value?.reject("no");
   const before = everything(spool.path);
