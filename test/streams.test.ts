@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bus, PublishOptions } from "@agentbus/core";
+import { createBus } from "#core/bus.js";
 import { Puppet } from "./crash/puppet.js";
+import { SeamWatch } from "./crash/seam-calls.js";
 import { PersonalSpool, until } from "./support/personal-spool.js";
 
 /** Publishers remember a subscription, and so append, only when its record is some milliseconds old. */
@@ -239,4 +241,89 @@ test("a stream that somebody removed from the drop box: what follows is sent in 
   await bus.subscribe("a.*", { durable: "cleared" }, ({ data }) => void received.push(data));
   await until(() => received.length > 0);
   assert.deepEqual(received, [3]);
+});
+
+/** Appends a line to whatever stream a seal appears for, as a publisher may that has looked just before. */
+function appendOnSeal(context: TestContext, dir: string, line: (n: number) => string): { readonly count: number } {
+  const appended = { count: 0 };
+  const watcher = fs.watch(join(dir, "new"), (_, name) => {
+    if (name === null || !name.endsWith(".sealed") || !fs.existsSync(join(dir, "new", name))) return;
+    const place = name.slice(1, -".sealed".length);
+    for (const part of ["cur", "retry", "new"]) {
+      const file = fs.readdirSync(join(dir, part)).find((each) => each.endsWith(".jsonl") && each.includes(place));
+      if (file === undefined || appended.count > 0) continue;
+      fs.appendFileSync(join(dir, part, file), line(appended.count++));
+    }
+  });
+  context.after(() => watcher.close());
+  return appended;
+}
+
+for (const how of ["when it is idle", "when its consumer closes", "when its consumer had died"] as const) {
+  test(`what is appended in the moment after the seal is read, ${how}`, async (context) => {
+    const spool = await PersonalSpool.make(context);
+    const bus = await spool.bus({ rescanMs: 50 });
+    const received: unknown[] = [];
+    const take = ({ data }: { data: unknown }) => void received.push(data);
+    const subscription = await bus.subscribe("a.*", { durable: "late" }, take);
+    await delay(UNTIL_KNOWN_MS);
+    const publisher = await spool.bus();
+    for (const n of [0, 1]) await publisher.publish("a.b", n);
+    await until(() => received.length === 2);
+    const dir = join(spool.path, "subscriptions", `${bus.user}~late`);
+    const line = () => {
+      const id = `01${"0".repeat(24)}`;
+      const time = new Date().toISOString();
+      const source = `/agents/${bus.user}`;
+      const envelope = { specversion: "1.0", id, source, type: "a.b", time, topic: "a.b", data: "late" };
+      return `${JSON.stringify(envelope)}\n`;
+    };
+    if (how === "when its consumer had died") {
+      // A claim of a process that is no more, with all that it has read settled.
+      const left = fs
+        .readdirSync(join(dir, "cur"))
+        .map((name) => [name, fs.readFileSync(join(dir, "cur", name))] as const);
+      await subscription.close();
+      for (const name of fs.readdirSync(join(dir, "new"))) fs.unlinkSync(join(dir, "new", name));
+      for (const [name, bytes] of left) fs.writeFileSync(join(dir, "cur", name), bytes, { mode: 0o640 });
+    }
+    const appended = appendOnSeal(context, dir, line);
+    if (how === "when its consumer closes") await subscription.close();
+    if (how !== "when it is idle") await bus.subscribe("a.*", { durable: "late" }, take);
+    await until(() => received.length === 3);
+    assert.equal(appended.count, 1);
+    assert.deepEqual(received, [0, 1, "late"]);
+    await until(() => leftIn(spool, bus, "late").length === 0);
+  });
+}
+
+test("a publisher that was stopped after it had appended looks whether anybody still reads", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const bus = await spool.bus();
+  await (await bus.subscribe("a.*", { durable: "stopped" })).close();
+  await delay(UNTIL_KNOWN_MS);
+  const box = join(spool.path, "subscriptions", `${bus.user}~stopped`, "new");
+  let isStopping = false;
+  const watch = new SeamWatch(spool.path, (call, proceed, args) => {
+    const result = proceed(args);
+    if (!isStopping || call.name !== "write a draft") return result;
+    isStopping = false;
+    // Meanwhile the stream is sealed, read, and gone.
+    const [stream = ""] = fs.readdirSync(box).filter((name) => name.endsWith(".jsonl"));
+    fs.writeFileSync(join(box, `.${stream.slice(0, 28)}.sealed`), "", { mode: 0o600 });
+    fs.unlinkSync(join(box, stream));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    return result;
+  });
+  const publisher = await createBus({ spool: spool.path }, { fileSystem: watch.fileSystem, env: {} });
+  context.after(() => publisher.close());
+  for (const n of [0, 1, 2]) await publisher.publish("a.b", n);
+  isStopping = true;
+  assert.deepEqual((await publisher.publish("a.b", 3)).subscriptions, [`${bus.user}~stopped`]);
+  assert.equal(isStopping, false);
+  const texts = fs
+    .readdirSync(box)
+    .filter((name) => /\.jsonl?$/.test(name))
+    .map((name) => fs.readFileSync(join(box, name), "utf8"));
+  assert.deepEqual(new Set(texts.map((text) => (JSON.parse(text) as { data: unknown }).data)), new Set([0, 3]));
 });
