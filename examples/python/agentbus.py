@@ -216,6 +216,7 @@ def tally_entry(file):
 def subscribe(bus, name, *patterns):
     """Makes a durable subscription, unless it is there: every publish that starts from now on reaches it."""
     make(bus, "durable", name, patterns=patterns)
+    time.sleep(0.015)  # until every publisher has looked again
 
 
 def make(bus, kind, name, **rest):

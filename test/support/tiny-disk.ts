@@ -44,6 +44,11 @@ export class TinyDisk {
     return fs.statfsSync(this.dir).ffree;
   }
 
+  get freeBytes(): number {
+    const { bavail, bsize } = fs.statfsSync(this.dir);
+    return bavail * bsize;
+  }
+
   /** Takes up all the room that is left. */
   fill(): void {
     const page = Buffer.alloc(4096);
