@@ -9,10 +9,11 @@ import type { CurName } from "../settle/claim-names.js";
 import { recoverClaims, removeOrphanedNotes } from "../settle/recover.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
-import { sweepTally } from "../tally.js";
 import { whenReady } from "../when-ready.js";
 import { Alarm } from "./alarm.js";
+import { OwnMoves } from "./own-moves.js";
 import { noStatistics } from "./statistics.js";
+import { TallyKeeper } from "./tally-keeper.js";
 
 /** How long a consumer leaves a failing disk alone, in milliseconds. */
 const FAILURE_PAUSE_MS = 1_000;
@@ -22,12 +23,6 @@ const BREATHE_EVERY_MS = 10;
 const STRAYS_AT_ONCE = 20;
 /** Streams that are sealed at once where one has to be. */
 const SEALED_AT_ONCE = 256;
-/** How often an inbox's tally is compared with what waits, in milliseconds … */
-const SWEEP_TALLY_MS = 1_000;
-/** … and at least this many times as long as it took. */
-const SWEEP_SHARE = 100;
-/** Names of our own moves that are remembered, to tell their events from arrivals. */
-const MAX_OWN_MOVES = 10_000;
 
 export interface Backoff {
   /** Before the second attempt, in milliseconds; doubled for each further one. @default 1000 */
@@ -65,7 +60,8 @@ export class Consumer {
   readonly #seen: SeenIds;
   readonly #taker: Taker;
   readonly #alarm = new Alarm();
-  readonly #ownMoves = new Set<string>();
+  readonly #ownMoves = new OwnMoves();
+  readonly #tallyKeeper: TallyKeeper;
   /** What is left to do of the file at hand. */
   #steps: Step[] = [];
   readonly #toReturn = new Set<Claim>();
@@ -76,7 +72,6 @@ export class Consumer {
   /** Nothing is to be taken before the alarm rings. */
   #isIdle = false;
   #hasLeftClaims = false;
-  #sweepTallyAt = 0;
   #breatheAt = 0;
   #isStopped = false;
   #isClosed = false;
@@ -87,13 +82,14 @@ export class Consumer {
     this.#directories = directories;
     this.#options = options;
     this.#pending = new Pending(spool, directories);
+    this.#tallyKeeper = new TallyKeeper(spool, directories);
     this.#seen = new SeenIds(spool, options.seenPath, options.isShared);
     this.#taker = new Taker(spool, directories, this.#seen, options.consumer, {
       refused: (refusal) => this.#refused(refusal),
       duplicate: () => void this.statistics.duplicates++,
       expired: () => void this.statistics.expired++,
       grown: () => this.#alarm.ringNow(),
-      ownMove: (name) => this.#noteOwnMove(name),
+      ownMove: (name) => this.#ownMoves.add(name),
     });
   }
 
@@ -102,7 +98,7 @@ export class Consumer {
     this.#recover();
     this.#taker.streams.start();
     removeOrphanedNotes(this.#spool, this.#directories, !this.#options.isShared);
-    this.#sweepTally();
+    this.#tallyKeeper.look();
   }
 
   /** Anything may have changed. */
@@ -121,8 +117,7 @@ export class Consumer {
       this.#pending.doubt();
       this.#taker.streams.doubt();
     }
-    // Each claim moves a file out of new/, and is reported like an arrival.
-    if (this.#ownMoves.delete(name)) return;
+    if (this.#ownMoves.explains(name)) return;
     this.#pending.notice(name);
     this.#alarm.ringNow();
   }
@@ -132,7 +127,7 @@ export class Consumer {
     if (this.#isStopped) return;
     if (!this.#directories.isInPlace()) return this.fail(this.#removed());
     if (this.#options.isShared || this.#hasLeftClaims) this.#recover();
-    if (performance.now() >= this.#sweepTallyAt) this.#sweepTally();
+    this.#tallyKeeper.look();
     if (this.#pending.hasChanged()) this.wake();
     if (this.#taker.streams.tick()) this.#alarm.ring();
   }
@@ -290,15 +285,6 @@ export class Consumer {
     if (recovered > 0) this.wake();
   }
 
-  /** A neighbour may count messages that it never sends, until the inbox looks full to everybody. */
-  #sweepTally(): void {
-    const { tallyDir, new: arrivals } = this.#directories;
-    const began = performance.now();
-    if (tallyDir !== undefined) sweepTally(this.#spool, tallyDir, this.#spool.fileSystem.readdir(arrivals.base));
-    const now = performance.now();
-    this.#sweepTallyAt = now + Math.max(SWEEP_TALLY_MS, SWEEP_SHARE * (now - began));
-  }
-
   /** Claims the next file, or finds that there is none. */
   #nextFile(): void | Promise<void> {
     const { readings } = this.#pending;
@@ -314,16 +300,11 @@ export class Consumer {
     const pending = this.#pending.take();
     for (const stray of this.#pending.takeStrays(STRAYS_AT_ONCE)) this.#taker.clearStray(stray);
     if (pending === undefined) return void (this.#isIdle = !this.#pending.hasStrays);
-    if (pending.from === "new") this.#noteOwnMove(pending.name);
+    if (pending.from === "new") this.#ownMoves.add(pending.name);
     return whenReady(
       this.#taker.take(pending, () => this.#pending.nextStreams(SEALED_AT_ONCE)),
       (steps) => void (this.#steps = steps),
     );
-  }
-
-  #noteOwnMove(name: string): void {
-    if (this.#ownMoves.size >= MAX_OWN_MOVES) this.#ownMoves.clear();
-    this.#ownMoves.add(name);
   }
 
   #isExhausted({ attempt, verdict }: Step): boolean {
