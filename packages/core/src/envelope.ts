@@ -93,21 +93,14 @@ export interface EnvelopeFacts {
  * @throws BusError ERR_ENVELOPE_INVALID naming the attribute that is wrong
  */
 export function composeEnvelope(facts: EnvelopeFacts, options: EnvelopeOptions): Envelope {
-  const { cause } = facts;
-  const envelope: Record<string, unknown> = {
-    specversion: "1.0",
-    id: facts.id,
-    source: facts.source,
-    type: options.type ?? facts.topic,
-    time: timeStamp(facts.now),
-    topic: facts.topic,
-  };
-  set(envelope, "to", facts.to);
-  if (cause === undefined && isUlid(facts.id) && !hasAttributes(options)) {
-    // The usual message says nothing that could be wrong: topic and address have been parsed, the rest is ours.
-    setData(envelope, facts.data, undefined);
-    return envelope as unknown as Envelope;
+  const { id, source, topic, to, data, cause, now } = facts;
+  const time = timeStamp(now);
+  // The usual message says nothing that could be wrong: topic and address have been parsed, the rest is ours.
+  if (cause === undefined && isUlid(id) && to === undefined && isJson(data) && !hasAttributes(options)) {
+    return { specversion: "1.0", id, source, type: topic, time, topic, data };
   }
+  const envelope: Record<string, unknown> = { specversion: "1.0", id, source, type: options.type ?? topic, time, topic };
+  set(envelope, "to", to);
   set(envelope, "subject", options.subject);
   set(envelope, "priority", options.priority);
   set(envelope, "correlationid", options.correlationId ?? cause?.correlationId);
@@ -116,12 +109,12 @@ export function composeEnvelope(facts: EnvelopeFacts, options: EnvelopeOptions):
   set(envelope, "replyto", options.replyTo);
   set(envelope, "traceparent", options.traceparent ?? cause?.traceparent);
   set(envelope, "tracestate", options.tracestate ?? cause?.tracestate);
-  set(envelope, "expirytime", expiry(facts.now, options.expiresInMs));
+  set(envelope, "expirytime", expiry(now, options.expiresInMs));
   set(envelope, "sequence", options.sequence);
   set(envelope, "dataschema", options.dataSchema);
   set(envelope, "dataref", options.dataRef);
   for (const [name, value] of Object.entries(options.extensions ?? {})) setExtension(envelope, name, value);
-  setData(envelope, facts.data, options.dataContentType);
+  setData(envelope, data, options.dataContentType);
   if (!validateEnvelope(envelope)) throw invalid(describeErrors());
   return envelope as unknown as Envelope;
 }
@@ -200,6 +193,12 @@ const RESERVED = new Set([
   ],
   ...["correlationid", "causationid", "replyto", "traceparent", "tracestate", "expirytime"],
 ]);
+
+/** Whether `JSON.stringify` says of data what there is to say. */
+function isJson(data: unknown): boolean {
+  if (typeof data === "object") return !(data instanceof Uint8Array);
+  return typeof data === "string" || typeof data === "number" || typeof data === "boolean";
+}
 
 function setData(envelope: Record<string, unknown>, data: unknown, contentType: string | undefined): void {
   if (data instanceof Uint8Array) {
