@@ -99,7 +99,14 @@ export function composeEnvelope(facts: EnvelopeFacts, options: EnvelopeOptions):
   if (cause === undefined && isUlid(id) && to === undefined && isJson(data) && !hasAttributes(options)) {
     return { specversion: "1.0", id, source, type: topic, time, topic, data };
   }
-  const envelope: Record<string, unknown> = { specversion: "1.0", id, source, type: options.type ?? topic, time, topic };
+  const envelope: Record<string, unknown> = {
+    specversion: "1.0",
+    id,
+    source,
+    type: options.type ?? topic,
+    time,
+    topic,
+  };
   set(envelope, "to", to);
   set(envelope, "subject", options.subject);
   set(envelope, "priority", options.priority);
