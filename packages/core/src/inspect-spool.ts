@@ -11,7 +11,6 @@ import { parseCurName, parseRetryName } from "./settle/claim-names.js";
 import type { Spool } from "./spool.js";
 import type { ConsumerStatus, SpoolStatus, SubscriptionStatus } from "./status.js";
 import { heartbeatAgeMs, readConsumer, readPresence } from "./subscribe/consumer-lock.js";
-import type { SubscriptionRecord } from "./subscription-record.js";
 import { hasTally, TALLY } from "./tally.js";
 
 /** Streams that are read to count what is in them … */
@@ -19,14 +18,18 @@ const MAX_STREAMS_READ = 100;
 /** … which have so many bytes at most (publish/streams.ts). */
 const MAX_STREAM_BYTES = 256 * 1024;
 
+/** Processes whose presence is read. */
+const MAX_PRESENCES = 1_000;
+
 /** What `inspect` sees in a spool that is open. */
 export async function inspectSpool(spool: Spool): Promise<SpoolStatus> {
   const index = new SubscriptionIndex(spool);
   await index.refresh();
   const subscriptions: SubscriptionStatus[] = [];
+  const shown = presencesIn(spool);
   for (const target of index.all()) {
     try {
-      subscriptions.push(await statusOf(spool, target));
+      subscriptions.push(await statusOf(spool, target, shown));
     } catch (error) {
       // Removed while we looked.
       if (!isGone(error)) throw fromErrno(error, "look at the subscription", target.label);
@@ -37,7 +40,7 @@ export async function inspectSpool(spool: Spool): Promise<SpoolStatus> {
   return { path, kind, group, limits, user, subscriptions };
 }
 
-async function statusOf(spool: Spool, target: Target): Promise<SubscriptionStatus> {
+async function statusOf(spool: Spool, target: Target, shown: readonly Presence[]): Promise<SubscriptionStatus> {
   const { record, label, identity } = target;
   const waiting = namesIn(spool, target, "new")?.filter(isMessageFile);
   const claims = namesIn(spool, target, "cur")?.flatMap((name) => parseCurName(name) ?? []);
@@ -54,7 +57,7 @@ async function statusOf(spool: Spool, target: Target): Promise<SubscriptionStatu
     inWork: (await inWork(spool, target, claims)) ?? null,
     retries: (await messagesIn(spool, target, "retry", retries)) ?? null,
     dead: namesIn(spool, target, "dead")?.filter((name) => name.endsWith(REASON_SUFFIX)).length ?? null,
-    consumers: presencesOf(spool, record, claims ?? []).map((presence) => consumerOf(spool, presence)),
+    consumers: consumersOf(spool, target, claims ?? [], shown),
   };
 }
 
@@ -150,19 +153,51 @@ function oldestMs(files: readonly string[]): number | null {
   return Math.max(0, Date.now() - ulidTimeMs(oldest));
 }
 
-function presencesOf(
+function consumersOf(
   spool: Spool,
-  record: SubscriptionRecord,
+  { record, label }: Target,
   claims: readonly { readonly user: string; readonly consumer: string }[],
-): Presence[] {
-  if (record.consumer !== undefined) return [record.consumer];
+  shown: readonly Presence[],
+): ConsumerStatus[] {
+  if (record.consumer !== undefined) return [consumerOf(spool, record.consumer)];
   const exclusive =
     record.kind === "queue"
       ? undefined
       : readConsumer(spool, `${spool.subscriptionsDir}/${record.user ?? ""}~${record.name}`);
-  if (exclusive !== undefined) return [exclusive];
+  if (exclusive !== undefined) return [consumerOf(spool, exclusive)];
+  // Of several those that say so and live, and those that have something in work, dead or alive.
   const paths = claims.map(({ user, consumer }) => `${spool.path}/run/${user}/${consumer.split("-")[0] ?? ""}.json`);
-  return [...new Set(paths)].flatMap((path) => readPresence(spool, path) ?? []);
+  const atWork = [...new Set(paths)].flatMap((path) => readPresence(spool, path) ?? []);
+  const tokens = new Set(atWork.map(({ token }) => token));
+  const idle = shown.filter(({ consumes = [], token }) => consumes.includes(label) && !tokens.has(token));
+  return [
+    ...atWork.map((presence) => consumerOf(spool, presence)),
+    ...idle.map((presence) => consumerOf(spool, presence)).filter(({ isAlive: lives }) => lives),
+  ];
+}
+
+/** What the processes in `run/` say of themselves; each only of its own account. */
+function presencesIn(spool: Spool): Presence[] {
+  const { fileSystem, path } = spool;
+  const presences: Presence[] = [];
+  for (const user of namesOf(fileSystem, `${path}/run`)) {
+    const dir = `${path}/run/${user}`;
+    for (const name of namesOf(fileSystem, dir)) {
+      if (!name.endsWith(".json") || presences.length >= MAX_PRESENCES) continue;
+      const presence = readPresence(spool, `${dir}/${name}`);
+      if (presence?.user === user && `${presence.token}.json` === name) presences.push(presence);
+    }
+  }
+  return presences;
+}
+
+function namesOf(fileSystem: Spool["fileSystem"], dir: string): string[] {
+  try {
+    return fileSystem.lstat(dir).isDirectory() ? fileSystem.readdir(dir) : [];
+  } catch {
+    // Gone, or not for us to read.
+    return [];
+  }
 }
 
 function consumerOf(spool: Spool, presence: Presence): ConsumerStatus {

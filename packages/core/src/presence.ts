@@ -14,6 +14,8 @@ export interface Presence {
   readonly pidNamespace: string | null;
   /** RFC 3339. */
   readonly startedAt: string;
+  /** The queues and the shared subscriptions that it consumes, such as "queue:work": for people who look. @default none */
+  readonly consumes?: readonly string[];
 }
 
 /** A heartbeat older than this is a stopped one, in milliseconds. It only counts where the pid means nothing. */

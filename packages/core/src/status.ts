@@ -36,7 +36,7 @@ export interface SubscriptionStatus {
   /** Files that wait for another attempt. */
   readonly retries: number | null;
   readonly dead: number | null;
-  /** Who consumes it. Consumers that share a subscription or a queue show only while they have a message in work. */
+  /** Who consumes it. A dead one of several that share it shows only while it has a message in work. */
   readonly consumers: readonly ConsumerStatus[];
 }
 

@@ -115,10 +115,17 @@ const samples: Record<string, { readonly good: unknown[]; readonly bad: unknown[
     ],
   },
   presence: {
-    good: [presence, { ...presence, startTime: null, bootId: null, pidNamespace: null }, { ...presence, later: 1 }],
+    good: [
+      presence,
+      { ...presence, startTime: null, bootId: null, pidNamespace: null },
+      { ...presence, later: 1 },
+      { ...presence, consumes: ["queue:work"] },
+    ],
     bad: [
       ...Object.keys(presence).map((name) => without(presence, name)),
       { ...presence, pid: 0 },
+      { ...presence, consumes: "queue:work" },
+      { ...presence, consumes: Array.from({ length: 101 }, () => "queue:work") },
       { ...presence, token: "../x" },
       { ...presence, user: "a/b" },
     ],

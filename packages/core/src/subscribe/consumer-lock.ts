@@ -9,7 +9,7 @@ import { isAlive, type Presence } from "../presence.js";
 import { writeOwnFile } from "../private-file.js";
 import type { Spool } from "../spool.js";
 
-const MAX_PRESENCE_BYTES = 4 * 1024;
+const MAX_PRESENCE_BYTES = 32 * 1024;
 /** Of several that come at the same time, one takes the lock; the others find it held after so many tries at most. */
 const MAX_TRIES = 5;
 

@@ -203,6 +203,7 @@ export async function openSubscription<Data>(
       isDead: isExclusive ? (claim) => claim.consumer !== self : (claim) => isConsumerDead(spool, claim),
       onRefused: options.onRefused,
     });
+    if (!isExclusive && !isShortLived) undo.push(host.presence.consumes(labelOf(record)));
     const subscription = await watchAndWrap<Data>(host, record, directories, consumer, options, undo);
     // Publishers look for the address of a direct message that they do not know (publish/subscription-index.ts).
     if (record.address === undefined) await untilKnown(changedAt);

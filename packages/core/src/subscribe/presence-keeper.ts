@@ -10,6 +10,8 @@ import type { Spool } from "../spool.js";
 /** Two and a half heartbeats fit into the time after which one is missed, in milliseconds. */
 const HEARTBEAT_MS = 4_000;
 const TOKEN_LENGTH = 16;
+/** As many as the schema allows. */
+const MAX_CONSUMES = 100;
 
 /**
  * Shows the other accounts that this bus is there: `run/<user>/<token>.json` says which process it is, and the lock beside it
@@ -21,6 +23,7 @@ export class PresenceKeeper {
   #presence: Promise<Presence> | undefined;
   #release: Release | undefined;
   #isClosed = false;
+  readonly #consumes: string[] = [];
   #cancelAtExit: (() => void) | undefined;
 
   constructor(spool: Spool) {
@@ -34,6 +37,29 @@ export class PresenceKeeper {
       this.#presence = undefined;
       throw error;
     }));
+  }
+
+  /**
+   * Says that it consumes a subscription beside others. Only people look at that, so it is no failure if it cannot be said.
+   * @returns what takes it back
+   */
+  consumes(label: string): () => void {
+    this.#consumes.push(label);
+    void this.#rewrite();
+    return () => {
+      const at = this.#consumes.indexOf(label);
+      if (at !== -1) this.#consumes.splice(at, 1);
+      void this.#rewrite();
+    };
+  }
+
+  async #rewrite(): Promise<void> {
+    try {
+      const presence = await this.#presence;
+      if (presence !== undefined && !this.#isClosed) this.#write(presence);
+    } catch {
+      // Said with the next change.
+    }
   }
 
   async close(): Promise<void> {
@@ -54,18 +80,24 @@ export class PresenceKeeper {
     const presence = describeSelf(this.#spool.user, this.token);
     this.#spool.ensureRunDir();
     try {
-      const run = Directory.open(this.#spool.fileSystem, `${this.#spool.path}/run`, this.#spool.user);
-      try {
-        writeOwnFile(this.#spool, run, `${this.token}.json`, `${JSON.stringify(presence)}\n`, READABLE_FILE_MODE);
-      } finally {
-        run.close();
-      }
+      this.#write(presence);
       this.#cancelAtExit = atExit(() => this.#hide());
       await this.#beat();
     } catch (error) {
       throw fromErrno(error, "show this process in", this.#spool.runDir);
     }
     return presence;
+  }
+
+  #write(presence: Presence): void {
+    const consumes = this.#consumes.slice(0, MAX_CONSUMES);
+    const text = JSON.stringify(consumes.length === 0 ? presence : { ...presence, consumes });
+    const run = Directory.open(this.#spool.fileSystem, `${this.#spool.path}/run`, this.#spool.user);
+    try {
+      writeOwnFile(this.#spool, run, `${this.token}.json`, `${text}\n`, READABLE_FILE_MODE);
+    } finally {
+      run.close();
+    }
   }
 
   async #beat(): Promise<void> {

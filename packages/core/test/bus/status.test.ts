@@ -57,7 +57,7 @@ test("status finds the consumer of a durable subscription, alone or shared, and 
     return Object.fromEntries(subscriptions.map((each) => [each.label.split("~")[1], alive(each)]));
   };
   const here = [process.pid, true];
-  assert.deepEqual(await labels(), { alone: [here], inbox: [], together: [] });
+  assert.deepEqual(await labels(), { alone: [here], inbox: [], together: [here] });
   await bus.publish("b", 1);
   await shared.next();
   assert.deepEqual(await labels(), { alone: [here], inbox: [], together: [here] });
@@ -73,6 +73,29 @@ test("status finds the consumer of a durable subscription, alone or shared, and 
     crashed?.consumers.map(({ isAlive }) => isAlive),
     [false],
   );
+});
+
+test("status shows who consumes a queue or a shared subscription, also while they wait", async (context) => {
+  const spool = await TestSpool.make(context);
+  const [one, two] = [await spool.bus(), await spool.bus()];
+  const queue = await one.subscribe("work", { queue: "work" }, () => undefined);
+  const shared = await Promise.all(
+    [one, two].map((bus) => bus.subscribe("work", { durable: "ci", shared: true }, () => undefined)),
+  );
+  const consumers = async () => {
+    const { subscriptions } = await inspect({ spool: spool.path });
+    const of = (label: string) => subscriptions.find((each) => each.label === label)?.consumers;
+    return [of("queue:work"), of(`${one.user}~ci`)].map((all) => all?.map(({ pid, isAlive }) => [pid, isAlive]));
+  };
+  const here = [process.pid, true];
+  await until(async () => (await consumers()).flat().length === 3);
+  assert.deepEqual(await consumers(), [[here], [here, here]]);
+  await shared[0]?.close();
+  await queue.close();
+  await until(async () => (await consumers()).flat().length === 1);
+  assert.deepEqual(await consumers(), [[], [here]]);
+  await two.close();
+  assert.deepEqual(await consumers(), [[], []]);
 });
 
 test("status counts what waits for another attempt and what is dead, and changes nothing", async (context) => {
