@@ -8,9 +8,6 @@ import type { Watcher } from "#core/watch/watcher.js";
 import { watchWithNode } from "#core/watch/native.js";
 import { until } from "../support/spool.js";
 
-/** Longer than the other tests keep every processor busy, in milliseconds. */
-const BUSY_MS = 120_000;
-
 describe("the kernel's queue of events", { skip: process.platform === "linux" ? false : "needs inotify" }, () => {
   let dir: string;
   let watcher: Watcher;
@@ -32,20 +29,24 @@ describe("the kernel's queue of events", { skip: process.platform === "linux" ? 
     fs.rmSync(dir, { recursive: true });
   });
 
-  test("an event that comes by itself is known to be the next change", async () => {
-    let isKnown = false;
-    // While the machine is busy with other tests, a millisecond may always be over before an event is read.
-    const deadline = performance.now() + BUSY_MS;
-    for (let n = 0; performance.now() < deadline && !isKnown; n++) {
-      const name = `file-${n}`;
+  test("an event is known to be the next change if the thread has worked for less than a millisecond since it waited", async (context) => {
+    const loop = { idle: 100, active: 50, utilization: 0 };
+    context.mock.method(performance, "eventLoopUtilization", () => ({ ...loop }));
+    const isNextAfter = async (waitedMs: number, workedMs: number) => {
+      loop.idle += waitedMs;
+      loop.active += workedMs;
+      const name = `file-${events.size}`;
       const isHere = new Promise<void>((resolve) => (onEvent = resolve));
-      // The thread waits, which empties the queue, and does next to nothing after that.
-      await new Promise((resolve) => setTimeout(resolve, 5));
       fs.writeFileSync(join(dir, name), "");
       await isHere;
-      isKnown = events.get(name) === true;
-    }
-    assert.ok(isKnown);
+      return events.get(name);
+    };
+    await isNextAfter(0, 0);
+    assert.equal(await isNextAfter(5, 0.5), true);
+    assert.equal(await isNextAfter(0, 0.4), true, "the next one of the same turn");
+    assert.equal(await isNextAfter(0, 0.2), false, "1.1 ms of work");
+    assert.equal(await isNextAfter(5, 2), false, "2 ms of work after it has waited");
+    assert.equal(await isNextAfter(5, 0.1), true);
   });
 
   test("an event that follows lost ones is not", async () => {
