@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { describe, test, type TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { createBus, type Bus } from "#core/bus.js";
 import { nodeFileSystem, type FileSystem } from "#core/file-system.js";
+import { SeamWatch } from "./crash/seam-calls.js";
 import { PersonalSpool } from "./support/personal-spool.js";
 
 const PAIRS = 300;
@@ -107,3 +109,26 @@ function coarsely(stat: fs.Stats): fs.Stats {
   stat.ctimeMs -= stat.ctimeMs % GRANULE_MS;
   return stat;
 }
+
+test("a publish that fails while it looks up subscriptions does not make the next one miss a new one", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const bus = await spool.bus();
+  let isBroken = false;
+  const watch = new SeamWatch(spool.path, (call, proceed, args) => {
+    if (isBroken && call.name === "changeTimeMs queues") throw Object.assign(new Error("EIO"), { code: "EIO" });
+    return proceed(args);
+  });
+  const publisher = await createBus({ spool: spool.path }, { fileSystem: watch.fileSystem, env: {} });
+  context.after(() => publisher.close());
+  // Until its listing is proven by age.
+  for (let n = 0; n < 10; n++) {
+    await publisher.publish("a", n);
+    await delay(20);
+  }
+  const { name } = await bus.subscribe("a", { durable: "late" }, () => undefined);
+  await delay(100);
+  isBroken = true;
+  await assert.rejects(publisher.publish("a"), { code: "ERR_IO" });
+  isBroken = false;
+  assert.deepEqual((await publisher.publish("a")).subscriptions, [name]);
+});

@@ -169,7 +169,10 @@ function consumersOf(
   const paths = claims.map(({ user, consumer }) => `${spool.path}/run/${user}/${consumer.split("-")[0] ?? ""}.json`);
   const atWork = [...new Set(paths)].flatMap((path) => readPresence(spool, path) ?? []);
   const tokens = new Set(atWork.map(({ token }) => token));
-  const idle = shown.filter(({ consumes = [], token }) => consumes.includes(label) && !tokens.has(token));
+  const idle = shown.filter(
+    ({ consumes = [], token, user }) =>
+      consumes.includes(label) && !tokens.has(token) && (record.kind === "queue" || user === record.user),
+  );
   return [
     ...atWork.map((presence) => consumerOf(spool, presence)),
     ...idle.map((presence) => consumerOf(spool, presence)).filter(({ isAlive: lives }) => lives),

@@ -88,8 +88,9 @@ export class OpenStreams {
   start(): void {
     for (const name of this.#spool.fileSystem.readdir(this.#directories.new.base)) {
       if (!isSeal(name)) continue;
-      const sealedAt = performance.now() - this.#ageOf(name);
-      this.#seals.set(name, { sealedAt, mayGoAt: sealedAt + SEAL_STAYS_MS });
+      const now = performance.now();
+      // Its age is by the kernel's coarse clock: good enough for a minute, not for the moment that publishers have to look.
+      this.#seals.set(name, { sealedAt: now, mayGoAt: now + SEAL_STAYS_MS - this.#ageOf(name) });
     }
     this.#unsealOld();
   }

@@ -74,7 +74,8 @@ export class LateDelivery {
       return true;
     };
     try {
-      void this.index.refresh();
+      // Owners that only the account database knows come later.
+      void Promise.resolve(this.index.refresh()).catch(() => undefined);
       const target = this.index.all().find((candidate) => candidate.label === label);
       if (target === undefined || !target.isListening()) return true;
       if (!this.backlog.hasRoom(target)) return false;

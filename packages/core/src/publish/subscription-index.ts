@@ -73,9 +73,14 @@ export class SubscriptionIndex {
     this.#look = undefined;
     const haveChanged = subscriptions.refresh();
     // In this order: whoever has bumped the first one had changed the second one before.
-    if (haveChanged || now >= this.#lookAtQueuesAt) {
+    // Before anything else can fail: this change is not told of again.
+    if (haveChanged) {
+      this.#matches = new Map();
+      this.#lookAtQueuesAt = 0;
+    }
+    if (now >= this.#lookAtQueuesAt) {
+      if (queues.refresh()) this.#matches = new Map();
       this.#lookAtQueuesAt = now + LOOK_AT_QUEUES_MS;
-      if (queues.refresh() || haveChanged) this.#matches = new Map();
     }
     // Only a look that has succeeded counts.
     this.#look = look;

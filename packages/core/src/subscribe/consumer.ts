@@ -267,7 +267,8 @@ export class Consumer {
 
   /** Does the steps of the file at hand up to the next message. */
   #nextOfFile(): Taken | undefined {
-    for (let step = this.#steps[0]; step !== undefined; step = this.#steps[0]) {
+    // To tell of what is refused runs the user's code, which may stop this.
+    for (let step = this.#steps[0]; step !== undefined && !this.#isStopped; step = this.#steps[0]) {
       const taken = this.#isExhausted(step) ? this.#giveUp(step) : this.#taker.execute(step);
       this.#steps.shift();
       if (taken === undefined) continue;
@@ -295,6 +296,7 @@ export class Consumer {
   }
 
   #claimNext(): void | Promise<void> {
+    this.#isIdle = false;
     const streamed = this.#taker.streams.next(this.#pending.head);
     if (streamed !== undefined) return whenReady(streamed, (step) => void (this.#steps = [step]));
     const pending = this.#pending.take();
@@ -355,7 +357,11 @@ export class Consumer {
   #refused(refusal: Refusal): void {
     const { refused } = this.statistics;
     refused[refusal.reason] = (refused[refusal.reason] ?? 0) + 1;
-    this.#options.onRefused?.(refusal);
+    try {
+      this.#options.onRefused?.(refusal);
+    } catch (error) {
+      process.emitWarning(`onRefused failed: ${(error as Error | undefined)?.message ?? ""}`, "AgentbusWarning");
+    }
   }
 
   #backoffMs(attempt: number): number {

@@ -63,8 +63,10 @@ export class HandlerLoop<Data> {
   #next(): void {
     if (this.#isOver || !this.#hasRoom) return;
     try {
-      const taken = this.#held ?? this.#poll();
+      const taken = this.#consumer.isStopped ? this.#poll() : (this.#held ?? this.#poll());
       if (taken === undefined) return;
+      // What is refused is told to the user's code, which may have closed the subscription.
+      if (this.#isOver) return this.#consumer.release(taken);
       this.#held = taken.isSuspect && this.#running > 0 ? taken : undefined;
       if (this.#held !== undefined) return;
       this.#runsAlone = taken.isSuspect;
@@ -101,14 +103,16 @@ export class HandlerLoop<Data> {
     const done = () => this.#settle(message, () => message.settleNow("ack"));
     const fail = (error: unknown) => this.#fail(message, error);
     let result: unknown;
+    let isPending: boolean;
     try {
       result = runBecauseOf(message.cause, () => this.#handler(message));
+      isPending = isThenable(result);
     } catch (error) {
       return fail(error);
     }
-    if (!isThenable(result)) return done();
+    if (!isPending) return done();
     taken.claim.confirmBegun(taken.index);
-    void this.#await(result, done, fail);
+    void this.#await(result as PromiseLike<unknown>, done, fail);
   }
 
   async #await(result: PromiseLike<unknown>, done: () => void, fail: (error: unknown) => void): Promise<void> {
@@ -121,7 +125,7 @@ export class HandlerLoop<Data> {
   }
 
   #fail(message: Message<Data>, error: unknown): void {
-    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const reason = reasonOf(error);
     if (!message.isSettled) this.#host.onFailure(error, message, reason);
     this.#settle(message, () => message.settleNow("nack", reason));
   }
@@ -138,6 +142,15 @@ export class HandlerLoop<Data> {
     }
     this.#running--;
     this.#goOnSoon();
+  }
+}
+
+/** Whatever was thrown: there are values that cannot be made a string. */
+function reasonOf(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  } catch {
+    return "the handler threw something that says nothing";
   }
 }
 
