@@ -327,3 +327,25 @@ test("a publisher that was stopped after it had appended looks whether anybody s
     .map((name) => fs.readFileSync(join(box, name), "utf8"));
   assert.deepEqual(new Set(texts.map((text) => (JSON.parse(text) as { data: unknown }).data)), new Set([0, 3]));
 });
+
+test("a repeat that waits in an open stream when its consumer closes does not come the next time", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const bus = await spool.bus();
+  const received: unknown[] = [];
+  const take = async ({ data, signal }: { data: unknown; signal: AbortSignal }) => {
+    received.push(data);
+    if (data === "held") await until(() => signal.aborted);
+  };
+  const subscription = await bus.subscribe("a.*", { durable: "again" }, take);
+  await delay(UNTIL_KNOWN_MS);
+  const publisher = await spool.bus();
+  await publisher.publish("a.b", "first", { id: "first" });
+  for (const data of ["second", "held"]) await publisher.publish("a.b", data);
+  await until(() => received.includes("held"));
+  await publisher.publish("a.b", "first", { id: "first" });
+  await publisher.publish("a.b", "last");
+  await subscription.close();
+  await bus.subscribe("a.*", { durable: "again" }, ({ data }) => void received.push(data));
+  await until(() => received.includes("last"));
+  assert.deepEqual(received, ["first", "second", "held", "held", "last"]);
+});

@@ -59,6 +59,8 @@ export interface StreamHost {
   judge(stream: FollowedStream, loaded: LoadedEnvelope): Step | Promise<Step>;
   /** An open stream may have grown. */
   onGrowth(): void;
+  /** A message will not be handed out by this consumer. */
+  onUnused(step: Step): void;
   /** We are about to change an entry of `new/`. */
   onOwnMove(name: string): void;
 }
@@ -189,6 +191,7 @@ export class OpenStreams {
         stream.sealedAt ??= this.#seal(stream.pending.file);
         await untilKnown(stream.sealedAt);
         while (this.#read(stream));
+        for (const step of stream.steps.splice(0)) this.#host.onUnused(await step);
         if (stream.claim.expectNoMore()) unsettled.push(stream.claim);
       } catch {
         // Not read to the end, so it comes back even if everything that was read is settled.

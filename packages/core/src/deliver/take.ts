@@ -93,6 +93,7 @@ export class Taker {
         return this.#step(claim, pending, index, { raw, verdict });
       },
       onGrowth: () => reports.grown(),
+      onUnused: (step) => this.endUnused(step),
       onOwnMove: (name) => reports.ownMove(name),
     });
   }
@@ -157,6 +158,16 @@ export class Taker {
     if (verdict.kind !== "deliver") return false;
     const { sender, envelope } = verdict;
     return (pending.from === "new" && this.#seen.has(sender.uid, envelope.id)) || this.inWork.has(keyOf(verdict));
+  }
+
+  /** What was not meant to be handed out is done with, while it is known to be that: what is put back is no repeat any more. */
+  endUnused(step: Step): void {
+    if (step.verdict.kind === "deliver" && !this.isRepeat(step)) return;
+    try {
+      this.execute(step);
+    } catch {
+      // Judged anew by whoever comes next.
+    }
   }
 
   /** An envelope is settled or put back. */

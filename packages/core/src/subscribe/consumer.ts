@@ -334,15 +334,9 @@ export class Consumer {
     this.#taker.finish(taken);
   }
 
-  /** What was never handed out goes back; what was not meant to be handed out is done with now, while it is known to be that. */
   #returnUnused(step: Step): void {
     this.#toReturn.add(step.claim);
-    if (step.verdict.kind === "deliver" && !this.#taker.isRepeat(step)) return;
-    try {
-      this.#taker.execute(step);
-    } catch {
-      // Judged anew by whoever comes next.
-    }
+    this.#taker.endUnused(step);
   }
 
   #return(claim: Claim): void {
