@@ -264,7 +264,9 @@ describe("junk in a drop box", { skip: NEEDS_ROOT }, () => {
     assert.deepEqual((await receiver.stats()).refused, { "bad-name": 5_000, "invalid-json": 5_000 });
     // A neighbour's junk does not fill its receiver's disk.
     assert.equal(lettersIn(dir).length, 1_000);
-    assert.deepEqual(fs.readdirSync(`${dir}/new`), []);
+    // Messages may have come in a stream, whose seal stays for a minute.
+    const left = fs.readdirSync(`${dir}/new`).filter((name) => !name.endsWith(".sealed"));
+    assert.deepEqual(left, []);
     await receiver.close();
   });
 
