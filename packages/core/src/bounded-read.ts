@@ -5,7 +5,7 @@ import { closeQuietly, type FileSystem, type Path } from "./file-system.js";
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs.constants;
 
 /** Reads up to this size happen at once; larger ones go through the thread pool. In bytes. */
-const SYNC_READ_BYTES = 128 * 1024;
+export const SYNC_READ_BYTES = 128 * 1024;
 
 /** Why a file that somebody else may have made cannot be read as one. */
 export class UnfitFile extends Error {
@@ -28,13 +28,19 @@ export interface BoundedFile {
  * device or a lease (open(2): O_NONBLOCK), and judges the descriptor, so what is read is what was judged.
  *
  * The result is a promise only when the file is large.
+ * @param scratch of more than SYNC_READ_BYTES: what is read at once is in there, for whoever is done with it before the next read
  * @throws UnfitFile, or the system's error for what the file is not to blame for: ENOENT, EMFILE, EIO …
  */
-export function readBounded(fileSystem: FileSystem, path: Path, maxBytes: number): BoundedFile | Promise<BoundedFile> {
+export function readBounded(
+  fileSystem: FileSystem,
+  path: Path,
+  maxBytes: number,
+  scratch?: Buffer,
+): BoundedFile | Promise<BoundedFile> {
   const { fd, stat } = openForeign(fileSystem, path, maxBytes);
   if (stat.size > SYNC_READ_BYTES) return readLarge(fileSystem, fd, stat, maxBytes);
   try {
-    return { stat, bytes: readSmall(fileSystem, fd, stat, maxBytes) };
+    return { stat, bytes: readSmall(fileSystem, fd, stat, maxBytes, scratch) };
   } finally {
     closeQuietly(fileSystem, fd);
   }
@@ -73,8 +79,12 @@ export function openForeign(fileSystem: FileSystem, path: Path, maxBytes: number
 }
 
 /** One byte more than the size at hand, so that a file that grows under the reader is noticed. */
-function readSmall(fileSystem: FileSystem, fd: number, stat: fs.Stats, maxBytes: number): Buffer {
-  const buffer = Buffer.allocUnsafe(Math.min(stat.size, maxBytes) + 1);
+function readSmall(fileSystem: FileSystem, fd: number, stat: fs.Stats, maxBytes: number, scratch?: Buffer): Buffer {
+  const length = Math.min(stat.size, maxBytes) + 1;
+  return readInto(scratch?.subarray(0, length) ?? Buffer.allocUnsafe(length), fileSystem, fd, stat);
+}
+
+function readInto(buffer: Buffer, fileSystem: FileSystem, fd: number, stat: fs.Stats): Buffer {
   let length = 0;
   while (length < buffer.length) {
     const bytes = fileSystem.read(fd, buffer, length, buffer.length - length, null);

@@ -17,14 +17,24 @@ const CAUSE_VARIABLE = "AGENTBUS_CAUSE";
  * The message being handled, carried through everything that its handler awaits, so that what it publishes names its cause
  * and counts its hops without the handler's help. One store per process: a message of one bus may well lead to a publish on another.
  */
-const handling = new AsyncLocalStorage<Cause>();
+const handling = new AsyncLocalStorage<Causing>();
 
-export function runBecauseOf<T>(cause: Cause, action: () => T): T {
-  return handling.run(cause, action);
+/** What can say what it hands on, should anybody ask. */
+interface Causing {
+  readonly cause: Cause;
+}
+
+/** Calls `action` with these arguments; what is published in it, or in what it awaits, was caused by `causing`. */
+export function runBecauseOf<Args extends unknown[], Result>(
+  causing: Causing,
+  action: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  return handling.run(causing, action, ...args);
 }
 
 export function currentCause(): Cause | undefined {
-  return handling.getStore();
+  return handling.getStore()?.cause;
 }
 
 /** The environment of a program that runs because of a message: what it publishes then follows from that message too. */

@@ -16,8 +16,6 @@ export interface Sender {
 export type Verdict =
   | { readonly kind: "deliver"; readonly envelope: Envelope; readonly sender: Sender }
   | { readonly kind: "expired" }
-  /** The account database does not answer, so nobody can tell who spoke. */
-  | { readonly kind: "unknown-sender" }
   | { readonly kind: "refuse"; readonly reason: RefusalReason; readonly detail: string; readonly sender: Sender };
 
 /**
@@ -43,17 +41,20 @@ export class Judge {
   }
 
   /**
-   * @param line the envelope's JSON text @param value the same, parsed; undefined when it is not JSON
-   * @param uid the owner of the inode @param writtenMs when it was last written, in ms since 1970
+   * The account of a uid. undefined while the account database does not answer: to make up a name then would let somebody speak
+   * as the account that really has it.
    */
-  judge(line: string, value: unknown, uid: number, writtenMs: number): Verdict | Promise<Verdict> {
-    return whenReady(senderOf(this.#spool, uid), (sender) =>
-      sender === undefined ? { kind: "unknown-sender" } : this.judgeFrom(sender, line, value, writtenMs),
-    );
+  senderOf(uid: number): Sender | undefined | Promise<Sender | undefined> {
+    const { accounts } = this.#spool;
+    const known = accounts.userOf(uid);
+    return whenReady(known ?? accounts.findUser(uid), (user) => (user === undefined ? undefined : { uid, user }));
   }
 
-  /** The same when it is known who spoke. @param writtenMs undefined when its age has been judged */
-  judgeFrom(sender: Sender, line: string, value: unknown, writtenMs?: number): Verdict | Promise<Verdict> {
+  /**
+   * @param line the envelope's JSON text @param value the same, parsed; undefined when it is not JSON
+   * @param writtenMs when it was last written, in ms since 1970; undefined when its age has been judged
+   */
+  judge(sender: Sender, line: string, value: unknown, writtenMs?: number): Verdict | Promise<Verdict> {
     if (value === undefined) return refusal(sender, "invalid-json", "a line is not JSON");
     const { maxEnvelopeBytes, maxHops } = this.#spool.limits;
     if (line.length > maxEnvelopeBytes) {
@@ -124,15 +125,6 @@ export class Judge {
       return cannotTell();
     }
   }
-}
-
-/**
- * The account of a uid. undefined while the account database does not answer: to make up a name then would let somebody speak
- * as the account that really has it.
- */
-function senderOf({ accounts }: Spool, uid: number): Sender | undefined | Promise<Sender | undefined> {
-  const known = accounts.userOf(uid);
-  return whenReady(known ?? accounts.findUser(uid), (user) => (user === undefined ? undefined : { uid, user }));
 }
 
 /** Where the schema itself is broken, publishers are told; what has been published cannot be judged by it. */

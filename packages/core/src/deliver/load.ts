@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type fs from "node:fs";
-import { readBounded, UnfitFile, type BoundedFile } from "../bounded-read.js";
+import { readBounded, SYNC_READ_BYTES, UnfitFile, type BoundedFile } from "../bounded-read.js";
 import type { Path } from "../file-system.js";
 import { isNestedTooDeeply, MAX_NESTING } from "../nesting.js";
 import { octal } from "../permissions.js";
@@ -54,12 +54,15 @@ export function loadFile(
   const load = (file: BoundedFile) =>
     (isOwn ? undefined : unvouched(spool, file.stat)) ?? (isStream ? linesOfStream(file) : split(file));
   try {
-    const file = readBounded(spool.fileSystem, path, maxFileBytes(spool));
+    const file = readBounded(spool.fileSystem, path, maxFileBytes(spool), SCRATCH);
     return file instanceof Promise ? file.then(load, unfitByError) : load(file);
   } catch (error) {
     return unfitByError(error);
   }
 }
+
+/** For whoever reads at the moment: nothing is kept in it. */
+const SCRATCH = Buffer.allocUnsafeSlow(SYNC_READ_BYTES + 1);
 
 /** How large a message file may be, in bytes. */
 export function maxFileBytes({ limits }: Spool): number {
@@ -103,19 +106,29 @@ function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
   // Decoding would put another character in the place of what is not, without a word.
   if (!isUtf8(bytes)) return { ...common, reason: "invalid-json", detail: "it is not UTF-8" };
   const text = bytes.toString("utf8");
-  if (isNestedTooDeeply(text))
-    return { ...common, reason: "too-large", detail: `it is nested more than ${MAX_NESTING} levels deep` };
-  const single = parseEnvelope(text);
   const facts = { uid: stat.uid, writtenMs: stat.mtimeMs };
-  // The usual file: one envelope, written over one line or many.
-  if (single !== undefined) return { ...facts, envelopes: [{ index: 0, value: single, raw: text }] };
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
-  if (lines.length > MAX_ENVELOPES_PER_FILE) {
-    return { ...common, reason: "too-large", detail: `${lines.length} envelopes, at most ${MAX_ENVELOPES_PER_FILE}` };
+  const firstLine = text.slice(0, text.indexOf("\n") + 1);
+  if (firstLine.length === text.length || parseLine(firstLine) === undefined) {
+    if (isNestedTooDeeply(text))
+      return { ...common, reason: "too-large", detail: `it is nested more than ${MAX_NESTING} levels deep` };
+    const single = parseEnvelope(text);
+    // The usual file: one envelope, written over one line or many.
+    if (single !== undefined) return { ...facts, envelopes: [{ index: 0, value: single, raw: text }] };
   }
-  const envelopes = lines.map((raw, index) => ({ index, value: parseEnvelope(raw), raw }));
+  const envelopes = envelopesOf(text.endsWith("\n") ? text : `${text}\n`, 0);
+  if (envelopes.length > MAX_ENVELOPES_PER_FILE) {
+    return {
+      ...common,
+      reason: "too-large",
+      detail: `${envelopes.length} envelopes, at most ${MAX_ENVELOPES_PER_FILE}`,
+    };
+  }
   if (envelopes.every(({ value }) => value === undefined)) {
-    return { ...common, reason: "invalid-json", detail: lines.length === 0 ? "the file is empty" : "it is not JSON" };
+    return {
+      ...common,
+      reason: "invalid-json",
+      detail: envelopes.length === 0 ? "the file is empty" : "it is not JSON",
+    };
   }
   return { ...facts, envelopes };
 }
@@ -138,28 +151,41 @@ const REPLACEMENT = "\ufffd";
  * @param length the complete lines at the beginning of `bytes` @param firstIndex of the first one
  */
 export function completeLines(bytes: Buffer, length: number, firstIndex: number): LoadedEnvelope[] {
-  const envelopes: LoadedEnvelope[] = [];
-  const add = (raw: string, isText: boolean) => {
-    if (raw.charCodeAt(0) !== OPENING && raw.trim() === "") return;
-    const value = isText && !isNestedTooDeeply(raw) ? parseEnvelope(raw) : undefined;
-    envelopes.push({ index: firstIndex + envelopes.length, value, raw });
-  };
   const text = bytes.toString("utf8", 0, length);
-  if (text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(0, length))) {
-    for (let start = 0, end; start < length; start = end) {
-      end = bytes.indexOf(NEWLINE, start) + 1;
-      add(bytes.toString("utf8", start, end), isUtf8(bytes.subarray(start, end)));
-    }
-  } else {
-    for (let start = 0, end; start < text.length; start = end) {
-      end = text.indexOf("\n", start) + 1;
-      add(text.slice(start, end), true);
+  if (!text.includes(REPLACEMENT) || isUtf8(bytes.subarray(0, length))) return envelopesOf(text, firstIndex);
+  const envelopes: LoadedEnvelope[] = [];
+  for (let start = 0, end; start < length; start = end) {
+    end = bytes.indexOf(NEWLINE, start) + 1;
+    const raw = bytes.toString("utf8", start, end);
+    const isText = isUtf8(bytes.subarray(start, end));
+    if (!isBlank(raw)) {
+      envelopes.push({ index: firstIndex + envelopes.length, value: isText ? parseLine(raw) : undefined, raw });
     }
   }
   return envelopes;
 }
 
+/** @param text whole lines */
+function envelopesOf(text: string, firstIndex: number): LoadedEnvelope[] {
+  const envelopes: LoadedEnvelope[] = [];
+  for (let start = 0, end; start < text.length; start = end) {
+    end = text.indexOf("\n", start) + 1;
+    const raw = text.slice(start, end);
+    if (!isBlank(raw)) envelopes.push({ index: firstIndex + envelopes.length, value: parseLine(raw), raw });
+  }
+  return envelopes;
+}
+
 const OPENING = 0x7b;
+
+function isBlank(line: string): boolean {
+  return line.charCodeAt(0) !== OPENING && line.trim() === "";
+}
+
+/** undefined when it is not JSON, or nested too deeply. */
+function parseLine(line: string): unknown {
+  return isNestedTooDeeply(line) ? undefined : parseEnvelope(line);
+}
 
 /** JSON, without the attributes that are null: CloudEvents' JSON format (chapter 2.2) takes null for absent. */
 function parseEnvelope(text: string): unknown {

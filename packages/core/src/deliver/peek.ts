@@ -91,6 +91,9 @@ export class Peek {
       onRefused?.({ reason: load.reason, detail: load.detail, sender, file: printable(file), subscription });
       return;
     }
+    const speaker = await this.#judge.senderOf(load.uid);
+    // The next look asks again.
+    if (speaker === undefined) return;
     const { createHash } = process.getBuiltinModule("node:crypto");
     const keys = load.envelopes.map(({ raw }) => `${load.uid} ${createHash("sha256").update(raw).digest("base64")}`);
     this.#shown.set(file, keys);
@@ -98,7 +101,7 @@ export class Peek {
       const key = keys[index] ?? "";
       if (known.has(key)) continue;
       known.add(key);
-      const verdict = await this.#judge.judge(raw, value, load.uid, load.writtenMs);
+      const verdict = await this.#judge.judge(speaker, raw, value, load.writtenMs);
       if (verdict.kind === "refuse") {
         const { reason, detail, sender } = verdict;
         onRefused?.({ reason, detail, sender, file, subscription });

@@ -38,7 +38,8 @@ export class SeenIds {
   readonly #journalPath: string | undefined;
   readonly #isShared: boolean;
   readonly #senders = new Map<number, Generations>();
-  #unwritten: string[] = [];
+  /** Neighbours of the same sender together. */
+  #unwritten: { readonly uid: number; readonly ids: string[] }[] = [];
   #journal = NO_JOURNAL;
   #timer: NodeJS.Timeout | undefined;
 
@@ -55,10 +56,18 @@ export class SeenIds {
     return this.#senders.get(uid)?.has(id) ?? false;
   }
 
+  /** Whether an id comes after all that were ever added of its sender, so it is none of these; ULIDs usually do. */
+  isLatest(uid: number, id: string): boolean {
+    if (this.#isShared && this.#journalPath !== undefined) this.#catchUp(this.#journalPath);
+    return this.#senders.get(uid)?.isLatest(id) ?? true;
+  }
+
   add(uid: number, id: string): void {
     this.#remember(uid, id);
     if (this.#journalPath === undefined) return;
-    this.#unwritten.push(`${uid} ${id}`);
+    const last = this.#unwritten.at(-1);
+    if (last?.uid === uid) last.ids.push(id);
+    else this.#unwritten.push({ uid, ids: [id] });
     if (this.#isShared) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), WRITE_AFTER_MS).unref();
   }
@@ -69,17 +78,19 @@ export class SeenIds {
     this.#timer = undefined;
     const path = this.#journalPath;
     if (path === undefined || this.#unwritten.length === 0) return;
-    const lines = this.#unwritten.splice(0);
+    const unwritten = this.#unwritten.splice(0);
+    const lines = unwritten.reduce((sum, { ids }) => sum + ids.length, 0);
+    const text = unwritten.map(({ uid, ids }) => linesOf(uid, ids)).join("");
     const { fileSystem } = this.#spool;
     try {
       const fd = fileSystem.open(path, O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW, PRIVATE_FILE_MODE);
       try {
-        writeAll(fileSystem, fd, Buffer.from(`${lines.join("\n")}\n`));
+        writeAll(fileSystem, fd, Buffer.from(text));
       } finally {
         fileSystem.close(fd);
       }
       if (this.#isShared) this.#catchUp(path);
-      else this.#journal = { ...this.#journal, lines: this.#journal.lines + lines.length };
+      else this.#journal = { ...this.#journal, lines: this.#journal.lines + lines };
       if (this.#journal.lines > MAX_JOURNAL_LINES) this.#compact(path);
     } catch {
       return;
@@ -95,10 +106,10 @@ export class SeenIds {
   /** A crash between its two steps leaves lines twice, which is harmless. */
   #compact(path: string): void {
     const { fileSystem } = this.#spool;
-    const lines = [...this.#senders].flatMap(([uid, generations]) => generations.ids().map((id) => `${uid} ${id}\n`));
+    const text = [...this.#senders].map(([uid, generations]) => linesOf(uid, generations.ids())).join("");
     const directory = Directory.open(fileSystem, dirname(dirname(path)), basename(dirname(path)));
     try {
-      writeOwnFile(this.#spool, directory, `${basename(path)}.old`, lines.join(""), PRIVATE_FILE_MODE);
+      writeOwnFile(this.#spool, directory, `${basename(path)}.old`, text, PRIVATE_FILE_MODE);
     } finally {
       directory.close();
     }
@@ -163,24 +174,47 @@ export class SeenIds {
   }
 }
 
+function linesOf(uid: number, ids: readonly string[]): string {
+  return ids.length === 0 ? "" : `${uid} ${ids.join(`\n${uid} `)}\n`;
+}
+
 /** The ids of one sender: when as many new ones have come, the oldest are forgotten. */
 class Generations {
-  #current = new Set<string>();
-  #previous = new Set<string>();
+  #current = new Generation();
+  #previous = new Generation();
+  /** Of all that were ever added. */
+  #highest = "";
+
+  isLatest(id: string): boolean {
+    return id > this.#highest;
+  }
 
   has(id: string): boolean {
     return this.#current.has(id) || this.#previous.has(id);
   }
 
   add(id: string): void {
-    this.#current.add(id);
-    if (this.#current.size < GENERATION) return;
+    if (id > this.#highest) this.#highest = id;
+    this.#current.ids.push(id);
+    if (this.#current.ids.length < GENERATION) return;
     this.#previous = this.#current;
-    this.#current = new Set();
+    this.#current = new Generation();
   }
 
   /** The oldest first. */
   ids(): string[] {
-    return [...this.#previous, ...this.#current];
+    return [...this.#previous.ids, ...this.#current.ids];
+  }
+}
+
+/** Ids in the order in which they came. They are indexed when somebody asks: while each is the latest, nobody does. */
+class Generation {
+  readonly ids: string[] = [];
+  readonly #index = new Set<string>();
+  #indexed = 0;
+
+  has(id: string): boolean {
+    for (; this.#indexed < this.ids.length; this.#indexed++) this.#index.add(this.ids[this.#indexed] as string);
+    return this.#index.has(id);
   }
 }

@@ -6,10 +6,12 @@ import { isStream } from "../message-name.js";
 import { Claim, type ClaimedEnvelope } from "../settle/claim.js";
 import { curName, isOwnFile } from "../settle/claim-names.js";
 import { DeadLetters } from "../settle/dead-letters.js";
+import type { LateNotes } from "../settle/late-notes.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { removeFromTally } from "../tally.js";
 import { allReady, whenReady } from "../when-ready.js";
+import { InWork } from "./in-work.js";
 import { Judge, type Sender, type Verdict } from "./judge.js";
 import { OpenStreams } from "./open-streams.js";
 import { StreamReader } from "./stream-reader.js";
@@ -40,12 +42,6 @@ export interface Step {
   readonly verdict: Verdict;
 }
 
-interface Judged {
-  /** The envelope as it would be kept. */
-  readonly raw: string;
-  readonly verdict: Verdict | Promise<Verdict>;
-}
-
 /** What happens to envelopes that are not delivered. */
 export interface TakeReports {
   refused(refusal: Refusal): void;
@@ -67,16 +63,18 @@ export class Taker {
   readonly #letters: DeadLetters;
   readonly #judge: Judge;
   readonly #seen: SeenIds;
+  readonly #lateNotes: LateNotes;
   readonly #consumer: string;
   readonly #reports: TakeReports;
   readonly streams: OpenStreams;
   /** Ids in work, of which a second copy must not start. */
-  readonly inWork = new Set<string>();
+  readonly #inWork = new InWork();
 
   constructor(
     spool: Spool,
     directories: SubscriptionDirectories,
     seen: SeenIds,
+    lateNotes: LateNotes,
     consumer: string,
     reports: TakeReports,
   ) {
@@ -85,12 +83,13 @@ export class Taker {
     this.#letters = new DeadLetters(spool, directories);
     this.#judge = new Judge(spool, directories.record);
     this.#seen = seen;
+    this.#lateNotes = lateNotes;
     this.#consumer = consumer;
     this.#reports = reports;
     this.streams = new OpenStreams(spool, directories, {
       judge: ({ claim, pending, reader, sender }, { index, raw, value }) => {
-        const verdict = this.#judge.judgeFrom(sender, raw, value, reader.writtenMs);
-        return this.#step(claim, pending, index, { raw, verdict });
+        const verdict = this.#judge.judge(sender, raw, value, reader.writtenMs);
+        return this.#step(claim, pending, index, raw, verdict);
       },
       onGrowth: () => reports.grown(),
       onUnused: (step) => this.endUnused(step),
@@ -140,11 +139,10 @@ export class Taker {
     try {
       if (verdict.kind === "refuse") return this.#refuse(claim, index, raw, verdict);
       if (verdict.kind === "expired") return this.#drop(claim, index, () => this.#reports.expired());
-      if (verdict.kind === "unknown-sender") return undefined;
       if (this.isRepeat(step)) return this.#drop(claim, index, () => this.#reports.duplicate());
       const { envelope, sender } = verdict;
       claim.begin(index);
-      this.inWork.add(keyOf(verdict));
+      this.#inWork.add(sender.uid, envelope.id);
       // From now on a second copy in new/ is a repeat. What is put back comes from retry/, where no copy is suspected.
       this.#seen.add(sender.uid, envelope.id);
       return { claim, index, attempt, isSuspect, envelope, raw, sender };
@@ -157,7 +155,10 @@ export class Taker {
   isRepeat({ pending, verdict }: Step): boolean {
     if (verdict.kind !== "deliver") return false;
     const { sender, envelope } = verdict;
-    return (pending.from === "new" && this.#seen.has(sender.uid, envelope.id)) || this.inWork.has(keyOf(verdict));
+    // What is in work was added to those seen.
+    if (this.#seen.isLatest(sender.uid, envelope.id)) return false;
+    if (this.#inWork.has(sender.uid, envelope.id)) return true;
+    return pending.from === "new" && this.#seen.has(sender.uid, envelope.id);
   }
 
   /** What was not meant to be handed out is done with, while it is known to be that: what is put back is no repeat any more. */
@@ -171,8 +172,8 @@ export class Taker {
   }
 
   /** An envelope is settled or put back. */
-  finish(taken: Taken): void {
-    this.inWork.delete(keyOf(taken));
+  finish({ sender, envelope }: Taken): void {
+    this.#inWork.delete(sender.uid, envelope.id);
   }
 
   /** Deals with an entry of `new/` that is not a message file. */
@@ -207,7 +208,8 @@ export class Taker {
     if (pending.from === "new" && this.#directories.tallyDir !== undefined) {
       removeFromTally(this.#spool, this.#directories.tallyDir, pending.file);
     }
-    return new Claim(this.#spool, this.#directories, this.#letters, name, pending.file, pending.isSuspect);
+    const origin = { arrivedAs: pending.file, isNew: pending.from === "new", wasInWork: pending.isSuspect };
+    return new Claim(this.#spool, this.#directories, this.#letters, this.#lateNotes, name, origin);
   }
 
   /** Reads a stream while it grows, if its subscription is this consumer's alone. @returns false when it has to be read at once */
@@ -252,11 +254,7 @@ export class Taker {
       if (pending.from === "retry") claim.dropNotes();
       return [];
     }
-    return whenReady(this.#judgeAll(claim, load as LoadedFile, pending), (steps) => {
-      if (steps.every(({ verdict }) => verdict.kind !== "unknown-sender")) return steps;
-      claim.release(LOOK_AGAIN_MS);
-      return [];
-    });
+    return this.#judgeAll(claim, load as LoadedFile, pending);
   }
 
   /** Nothing has been handed out, so putting the file back loses nothing. */
@@ -269,29 +267,36 @@ export class Taker {
   }
 
   #judgeAll(claim: Claim, load: LoadedFile, pending: PendingFile): Step[] | Promise<Step[]> {
-    const isOwn = isOwnFile(claim.file);
     return whenReady(claim.expect(load.envelopes.length), () => {
-      const open = load.envelopes.filter(({ index }) => claim.isOpen(index));
-      return allReady(
-        open.map((loaded) =>
-          isOwn
-            ? this.#step(claim, pending, loaded.index, this.#judgeOwn(loaded, load.uid))
-            : this.#stepOf(claim, pending, loaded, load),
-        ),
-      );
+      if (isOwnFile(claim.file)) {
+        const [loaded] = load.envelopes.filter(({ index }) => claim.isOpen(index));
+        return loaded === undefined ? [] : allReady([this.#judgeOwn(claim, pending, loaded, load.uid)]);
+      }
+      return whenReady(this.#judge.senderOf(load.uid), (sender) => {
+        if (sender !== undefined) return this.#judgeFrom(sender, claim, pending, load);
+        claim.release(LOOK_AGAIN_MS);
+        return [];
+      });
     });
   }
 
-  #stepOf(
-    claim: Claim,
-    pending: PendingFile,
-    { index, raw, value }: LoadedEnvelope,
-    { uid, writtenMs }: Pick<LoadedFile, "uid" | "writtenMs">,
-  ): Step | Promise<Step> {
-    return this.#step(claim, pending, index, { raw, verdict: this.#judge.judge(raw, value, uid, writtenMs) });
+  #judgeFrom(sender: Sender, claim: Claim, pending: PendingFile, load: LoadedFile): Step[] | Promise<Step[]> {
+    const steps: (Step | Promise<Step>)[] = [];
+    for (const { index, raw, value } of load.envelopes) {
+      if (!claim.isOpen(index)) continue;
+      const verdict = this.#judge.judge(sender, raw, value, load.writtenMs);
+      steps.push(this.#step(claim, pending, index, raw, verdict));
+    }
+    return allReady(steps);
   }
 
-  #step(claim: Claim, pending: PendingFile, index: number, { raw, verdict }: Judged): Step | Promise<Step> {
+  #step(
+    claim: Claim,
+    pending: PendingFile,
+    index: number,
+    raw: string,
+    verdict: Verdict | Promise<Verdict>,
+  ): Step | Promise<Step> {
     const attempt = claim.attemptOf(index);
     const isSuspect = claim.isSuspect(index);
     return verdict instanceof Promise
@@ -300,15 +305,20 @@ export class Taker {
   }
 
   /** A private record, which names the sender. Its consumer may have died before it was judged, so it is judged like any other. */
-  #judgeOwn({ value, raw }: LoadedEnvelope, uid: number): Judged {
+  #judgeOwn(
+    claim: Claim,
+    pending: PendingFile,
+    { index, value, raw }: LoadedEnvelope,
+    uid: number,
+  ): Step | Promise<Step> {
     if (uid !== this.#spool.uid || !validatePrivateRecord(value)) {
       const sender = { uid, user: this.#spool.accounts.userOf(uid) ?? `uid${uid}` };
       const detail = "it is not a private record of this account";
-      return { raw, verdict: { kind: "refuse", reason: "invalid-envelope", detail, sender } };
+      return this.#step(claim, pending, index, raw, { kind: "refuse", reason: "invalid-envelope", detail, sender });
     }
     const { sender, envelope } = value as { sender: Sender; envelope: Envelope };
     const line = `${JSON.stringify(envelope)}\n`;
-    return { raw: line, verdict: this.#judge.judgeFrom(sender, line, envelope) };
+    return this.#step(claim, pending, index, line, this.#judge.judge(sender, line, envelope));
   }
 
   #clearStray(where: Directory, name: string): void {
@@ -336,8 +346,4 @@ export class Taker {
     const unfit = { path: claim.path, aside, letter, name: claim.arrivedAs };
     this.#reports.refused(buryUnfit(this.#spool, this.#directories, this.#letters, unfit, load));
   }
-}
-
-function keyOf({ sender, envelope }: { sender: Sender; envelope: Envelope }): string {
-  return `${sender.uid} ${envelope.id}`;
 }

@@ -1,3 +1,4 @@
+import { SYNC_READ_BYTES } from "../bounded-read.js";
 import { errnoOf, fromErrno } from "../errors.js";
 import type { Spool } from "../spool.js";
 import { whenReady } from "../when-ready.js";
@@ -10,8 +11,8 @@ import type { Target } from "./target.js";
 
 /** Publishes may share a file up to so many … */
 const MAX_SHARED = 256;
-/** … and so many bytes. */
-const MAX_SHARED_BYTES = 256 * 1024;
+/** … and so many bytes: as many as a receiver reads without a detour through the thread pool. */
+const MAX_SHARED_BYTES = SYNC_READ_BYTES;
 
 interface Waiting {
   readonly parcel: Parcel;

@@ -19,6 +19,7 @@ import {
   type CurName,
 } from "./claim-names.js";
 import { DeadLetters, LINK_SUFFIX } from "./dead-letters.js";
+import type { LateNotes } from "./late-notes.js";
 import { Progress } from "./progress.js";
 
 /** One envelope of a claimed file, with what is needed to put it elsewhere. */
@@ -28,6 +29,26 @@ export interface ClaimedEnvelope {
   readonly raw: string;
   readonly sender: Sender;
 }
+
+/** Where a claimed file comes from. */
+export interface Origin {
+  /** What its sender called it; after the first attempt, what we do. */
+  readonly arrivedAs: string;
+  /** Nobody claimed it before. */
+  readonly isNew: boolean;
+  /** It, or some of it, was in work when a consumer died. */
+  readonly wasInWork: boolean;
+}
+
+/** Of an envelope. */
+const State = Object.freeze({
+  /** Settled, or gone elsewhere. */
+  Done: 0,
+  Open: 1,
+  /** In work without a note. */
+  Unconfirmed: 2,
+});
+type State = (typeof State)[keyof typeof State];
 
 /**
  * A file in `cur/`: this consumer's alone until each of its envelopes is acknowledged, put back, or given up.
@@ -42,15 +63,16 @@ export class Claim {
   readonly #letters: DeadLetters;
   readonly #name: CurName;
   readonly #curName: string;
-  /** Or some of it was, when a consumer died. */
-  readonly #wasInWork: boolean;
-  #open = new Set<number>();
+  readonly #origin: Origin;
+  readonly #lateNotes: LateNotes;
+  /** Of each envelope. */
+  #states: State[] = [];
+  /** How many are not settled. */
+  #open = 0;
   /** Of a file with several envelopes, or with those that may still come. */
   #progress: Progress | undefined;
   /** More envelopes may come: the file stays, also when all that are known are settled. */
   #isGrowing = false;
-  /** In work without a note. */
-  readonly #unconfirmed = new Set<number>();
   /** Records of envelopes that are about to leave. */
   readonly #leaving = new Map<number, string>();
 
@@ -58,17 +80,21 @@ export class Claim {
     spool: Spool,
     directories: SubscriptionDirectories,
     letters: DeadLetters,
+    lateNotes: LateNotes,
     name: CurName,
-    /** What its sender called it; after the first attempt, what we do. */
-    readonly arrivedAs: string,
-    wasInWork: boolean,
+    origin: Origin,
   ) {
     this.#spool = spool;
     this.#directories = directories;
     this.#letters = letters;
     this.#name = name;
     this.#curName = curName(name);
-    this.#wasInWork = wasInWork;
+    this.#origin = origin;
+    this.#lateNotes = lateNotes;
+  }
+
+  get arrivedAs(): string {
+    return this.#origin.arrivedAs;
   }
 
   get file(): string {
@@ -85,11 +111,11 @@ export class Claim {
    * @throws the system's error
    */
   expect(total: number): void | Promise<void> {
-    if (total === 1 && !isStream(this.file)) return void this.#open.add(0);
-    const progress = new Progress(this.#spool.fileSystem, this.#directories.cur.base, this.file);
+    if (total === 1 && !isStream(this.file)) return this.add(0);
+    const progress = this.#notes();
     return whenReady(progress.read(), () => {
       this.#progress = progress;
-      for (let index = 0; index < total; index++) if (!progress.isSettled(index)) this.#open.add(index);
+      for (let index = 0; index < total; index++) if (!progress.isSettled(index)) this.add(index);
       // Somebody was here before us, and may have died while an envelope left, or before the file was removed.
       if (progress.hasBegun) this.#finishLeaving(progress);
       this.#removeIfDone();
@@ -99,12 +125,13 @@ export class Claim {
   /** Says that there will be envelopes, of a file that nobody claimed before. */
   expectMore(): void {
     this.#isGrowing = true;
-    this.#progress = new Progress(this.#spool.fileSystem, this.#directories.cur.base, this.file);
+    this.#progress = this.#notes();
   }
 
   /** Says that there is another one. */
   add(index: number): void {
-    this.#open.add(index);
+    this.#states[index] = State.Open;
+    this.#open++;
   }
 
   /** Says that there will be no more. @returns whether some are not settled */
@@ -115,7 +142,7 @@ export class Claim {
   }
 
   isOpen(index: number): boolean {
-    return this.#open.has(index);
+    return (this.#states[index] ?? State.Done) !== State.Done;
   }
 
   /** Which attempt at an envelope the next one is. */
@@ -125,17 +152,18 @@ export class Claim {
 
   /** Whether an envelope was in work when a consumer died, and may be what killed it. */
   isSuspect(index: number): boolean {
-    return this.#wasInWork && (this.#progress === undefined || this.#progress.attemptsOf(index) > 0);
+    return this.#origin.wasInWork && (this.#progress === undefined || this.#progress.attemptsOf(index) > 0);
   }
 
   /**
-   * An envelope is handed out; a crash from here on counts as an attempt. That of a growing file counts from `confirmBegun()` on: a
-   * handler that is done at once need not wait for a note that nobody will read. One that dies before that is found out the
-   * next time, when the file has ceased to grow.
+   * An envelope is handed out; a crash from here on counts as an attempt. That of a file that nobody claimed before counts from
+   * `confirmBegun()` on: a handler that is done at once need not wait for a note that nobody will read. One that dies before that is
+   * found out the next time.
    */
   begin(index: number): void {
-    if (this.#isGrowing) this.#unconfirmed.add(index);
-    else this.#progress?.begin(index);
+    if (this.#progress === undefined) return;
+    if (this.#origin.isNew) this.#states[index] = State.Unconfirmed;
+    else this.#progress.begin(index);
   }
 
   /** Makes sure that a crash counts. */
@@ -147,9 +175,15 @@ export class Claim {
     }
   }
 
+  /** The same, soon: what is done until then needs no note. */
+  confirmBegunSoon(index: number): void {
+    if (this.#isUnconfirmed(index)) this.#lateNotes.addBegun(this, index);
+  }
+
   /** An envelope that was handed out goes back with the rest of its file, as if it had not been. */
   takeBack(index: number): void {
-    if (!this.#unconfirmed.delete(index)) this.#progress?.takeBack(index);
+    if (this.#isUnconfirmed(index)) this.#states[index] = State.Open;
+    else this.#progress?.takeBack(index);
   }
 
   /**
@@ -158,31 +192,32 @@ export class Claim {
    */
   release(delayMs?: number): void {
     const isGone = this.#progress !== undefined && this.#isDone;
-    const dueMs = delayMs === undefined && this.#wasInWork ? SUSPECT_DUE_MS : Date.now() + (delayMs ?? 0);
-    this.#progress?.close();
+    const dueMs = delayMs === undefined && this.#origin.wasInWork ? SUSPECT_DUE_MS : Date.now() + (delayMs ?? 0);
+    this.#closeNotes();
     if (!isGone) this.#moveTo(this.#retryPath(dueMs, this.#name.attempt - 1));
-    this.#open.clear();
+    this.#forgetAll();
   }
 
   /** Forgets what was noted about a file that is given up as a whole. */
   dropNotes(): void {
-    if (isMessageFile(this.file)) new Progress(this.#spool.fileSystem, this.#directories.cur.base, this.file).remove();
+    if (isMessageFile(this.file)) this.#notes().remove();
   }
 
-  ack(index: number): void {
-    this.#settle(index, () => this.#removeFile());
+  /** @param isLate nobody waits for it: of a message that was handed out at once, it may be noted a moment later */
+  ack(index: number, isLate = false): void {
+    this.#settle(index, () => this.#removeFile(), isLate);
   }
 
   /** Puts an envelope back, to be delivered again at `dueMs` (ms since 1970). */
   putBack(claimed: ClaimedEnvelope, dueMs: number): void {
-    if (!this.#open.has(claimed.index) && !this.#leaving.has(claimed.index)) return this.#removeIfDone();
+    if (!this.isOpen(claimed.index) && !this.#leaving.has(claimed.index)) return this.#removeIfDone();
     // It was an attempt, also where the handler put it back at once.
     this.#noteBegun(claimed.index);
     if (!this.#isLast(claimed.index)) return this.#leave(claimed, dueMs);
     this.#stay(claimed.index);
     this.#moveTo(this.#retryPath(dueMs, this.#name.attempt));
-    this.#open.clear();
-    this.#progress?.close();
+    this.#forgetAll();
+    this.#closeNotes();
   }
 
   /** Gives an envelope up: a copy and the reason go to `dead/`. */
@@ -217,12 +252,11 @@ export class Claim {
     const again = this.#leaving.get(index);
     const name = again ?? retryName({ dueMs, attempts: this.attemptOf(index) - 1, file: ownFile(this.file, index) });
     this.#leaving.set(index, name);
-    if (this.#open.has(index)) {
+    if (this.isOpen(index)) {
       const record = `${JSON.stringify({ sender, envelope })}\n`;
       writeOwnFile(this.#spool, retry, hiddenOwnFile(name), record, PRIVATE_FILE_MODE);
       this.#progress?.settle(index);
-      this.#unconfirmed.delete(index);
-      this.#open.delete(index);
+      this.#close(index);
     }
     ignoreMissing(() => this.#spool.fileSystem.rename(retry.atOwn(hiddenOwnFile(name)), retry.atOwn(name)));
     this.#leaving.delete(index);
@@ -252,37 +286,76 @@ export class Claim {
   }
 
   /** The last envelope to be settled takes the file along; before that, only the note is made. */
-  #settle(index: number, finish: () => void): void {
-    this.#stay(index);
-    if (!this.#open.has(index)) return this.#removeIfDone();
-    this.#unconfirmed.delete(index);
+  #settle(index: number, finish: () => void, isLate = false): void {
+    if (this.#leaving.size > 0) this.#stay(index);
+    if (!this.isOpen(index)) return this.#removeIfDone();
     if (this.#isLast(index)) finish();
-    else this.#progress?.settle(index);
-    this.#open.delete(index);
-    if (this.#isDone) this.#progress?.remove();
+    else this.#note(index, isLate);
+    this.#close(index);
+    if (this.#isDone) this.#forgetNotes();
+  }
+
+  #note(index: number, isLate: boolean): void {
+    const progress = this.#progress;
+    if (progress === undefined) return;
+    // What is noted to have begun must not look like that any longer than it is so.
+    if (!isLate || !this.#isUnconfirmed(index)) return progress.settle(index);
+    progress.settleLater(index);
+    this.#lateNotes.addSettled(progress);
+  }
+
+  #isUnconfirmed(index: number): boolean {
+    return this.#states[index] === State.Unconfirmed;
+  }
+
+  #close(index: number): void {
+    this.#states[index] = State.Done;
+    this.#open--;
+  }
+
+  #forgetAll(): void {
+    this.#states = [];
+    this.#open = 0;
+  }
+
+  #notes(): Progress {
+    return new Progress(this.#spool.fileSystem, this.#directories.cur.base, this.file, this.#origin.isNew);
+  }
+
+  /** The file is gone, or will be found without them. */
+  #forgetNotes(): void {
+    if (this.#progress === undefined) return;
+    this.#lateNotes.remove(this.#progress);
+    this.#progress.remove();
+  }
+
+  #closeNotes(): void {
+    if (this.#progress === undefined) return;
+    this.#lateNotes.remove(this.#progress);
+    this.#progress.close();
   }
 
   #noteBegun(index: number): void {
-    if (!this.#unconfirmed.has(index)) return;
+    if (!this.#isUnconfirmed(index)) return;
     this.#progress?.begin(index);
-    this.#unconfirmed.delete(index);
+    this.#states[index] = State.Open;
   }
 
   /** Whether nothing but this envelope keeps the file where it is. */
   #isLast(index: number): boolean {
-    if (this.#isGrowing || this.#open.size > 1 || !this.#open.has(index)) return false;
+    if (this.#isGrowing || this.#open > 1 || !this.isOpen(index)) return false;
     return this.#leaving.size === (this.#leaving.has(index) ? 1 : 0);
   }
 
   /** Whether nothing keeps the file where it is. Hidden records are only found while it is there (`#finishLeaving()`). */
   get #isDone(): boolean {
-    return this.#open.size === 0 && this.#leaving.size === 0 && !this.#isGrowing;
+    return this.#open === 0 && this.#leaving.size === 0 && !this.#isGrowing;
   }
 
   #removeIfDone(): void {
     if (!this.#isDone || this.#progress === undefined) return;
     this.#removeFile();
-    this.#progress.remove();
+    this.#forgetNotes();
   }
 
   #removeFile(): void {

@@ -20,25 +20,31 @@ export class Progress {
   readonly #fileSystem: FileSystem;
   readonly #path: string;
   readonly #begun = new Map<number, number>();
-  readonly #settled = new Set<number>();
+  readonly #isSettled: boolean[] = [];
+  #settled = 0;
   #fd: number | undefined;
-  /** What could not be written yet: to be written before anything else, so that no line is torn. */
-  #owed: Buffer = Buffer.alloc(0);
+  /** Whether there may be a file of them. */
+  #exists: boolean;
+  /** ASCII. What has not been written yet: to be written before anything else, so that no line is torn. */
+  #owed = "";
 
-  /** @param curDir for system calls @param file the message file's name */
-  constructor(fileSystem: FileSystem, curDir: string, file: string) {
+  /** @param curDir for system calls @param file the message file's name @param isNew nobody claimed that file before */
+  constructor(fileSystem: FileSystem, curDir: string, file: string, isNew = false) {
     this.#fileSystem = fileSystem;
+    this.#exists = !isNew;
     this.#path = `${curDir}/${file}${SUFFIX}`;
   }
 
   /** Learns what consumers before this one noted. @throws the system's error */
   read(): void | Promise<void> {
+    if (!this.#exists) return;
     const learn = (text: string) => {
       // A line without its end was torn by a full disk or a crash, and may be the beginning of another.
       for (const [, kind, index] of text.matchAll(/^([sud])(\d{1,9})\n/gm)) this.#learn(kind ?? "", Number(index));
     };
     const nothing = (error: unknown) => {
       if (errnoOf(error) !== "ENOENT") throw error;
+      this.#exists = false;
     };
     try {
       const file = readBounded(this.#fileSystem, this.#path, MAX_BYTES);
@@ -60,15 +66,15 @@ export class Progress {
 
   /** How many have begun and are not settled. */
   get inWork(): number {
-    return [...this.#begun].filter(([index, attempts]) => attempts > 0 && !this.#settled.has(index)).length;
+    return [...this.#begun].filter(([index, attempts]) => attempts > 0 && !this.isSettled(index)).length;
   }
 
   get settled(): number {
-    return this.#settled.size;
+    return this.#settled;
   }
 
   isSettled(index: number): boolean {
-    return this.#settled.has(index);
+    return this.#isSettled[index] === true;
   }
 
   /** Notes that an envelope is handed out; a crash from here on counts as an attempt. */
@@ -85,8 +91,28 @@ export class Progress {
     this.#note("d", index);
   }
 
+  /** The same, to be written by `write()` at the latest. */
+  settleLater(index: number): void {
+    this.#owed += noteOf("d", index);
+    this.#learn("d", index);
+  }
+
+  /** Writes what is owed. @throws the system's error, unless the disk is full (see `#note`) */
+  write(): void {
+    try {
+      this.#pay();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
+  }
+
   /** Keeps the notes for the next consumer. */
   close(): void {
+    try {
+      this.#pay();
+    } catch {
+      // What they were about is repeated.
+    }
     const fd = this.#fd;
     this.#fd = undefined;
     if (fd !== undefined) closeQuietly(this.#fileSystem, fd);
@@ -94,7 +120,9 @@ export class Progress {
 
   /** After the file itself is gone: the other way round, a crash would bring everything back. */
   remove(): void {
+    this.#owed = "";
     this.close();
+    if (!this.#exists) return;
     try {
       ignoreMissing(() => this.#fileSystem.unlink(this.#path));
     } catch {
@@ -107,15 +135,14 @@ export class Progress {
    * repeats what it was about.
    */
   #note(kind: "s" | "u" | "d", index: number): void {
-    const line = Buffer.from(`${kind}${index}\n`);
-    this.#owed = Buffer.concat([this.#owed, line]);
+    const line = noteOf(kind, index);
+    this.#owed += line;
     try {
       this.#pay();
     } catch (error) {
-      const isFull = errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT";
       const isUntouched = this.#owed.length >= line.length;
-      if (!isFull && isUntouched) {
-        this.#owed = this.#owed.subarray(0, this.#owed.length - line.length);
+      if (!isFull(error) && isUntouched) {
+        this.#owed = this.#owed.slice(0, -line.length);
         throw error;
       }
     }
@@ -123,17 +150,29 @@ export class Progress {
   }
 
   #pay(): void {
+    if (this.#owed === "") return;
+    this.#exists = true;
     this.#fd ??= this.#fileSystem.open(this.#path, O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW, PRIVATE_FILE_MODE);
-    while (this.#owed.length > 0) {
-      const written = this.#fileSystem.write(this.#fd, this.#owed, 0, this.#owed.length, null);
-      this.#owed = this.#owed.subarray(written);
+    while (this.#owed !== "") {
+      const written = this.#fileSystem.write(this.#fd, Buffer.from(this.#owed, "latin1"), 0, this.#owed.length, null);
+      this.#owed = this.#owed.slice(written);
     }
   }
 
   #learn(kind: string, index: number): void {
-    if (kind === "d") this.#settled.add(index);
-    else this.#begun.set(index, Math.max(0, this.attemptsOf(index) + (kind === "s" ? 1 : -1)));
+    if (kind === "d") {
+      if (!this.isSettled(index)) this.#settled++;
+      this.#isSettled[index] = true;
+    } else this.#begun.set(index, Math.max(0, this.attemptsOf(index) + (kind === "s" ? 1 : -1)));
   }
+}
+
+function noteOf(kind: "s" | "u" | "d", index: number): string {
+  return `${kind}${index}\n`;
+}
+
+function isFull(error: unknown): boolean {
+  return errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT";
 }
 
 /** The message file that an entry of `cur/` has notes on; undefined when it is something else. */

@@ -6,6 +6,7 @@ import { Taker, type Step, type Taken } from "../deliver/take.js";
 import { BusError, fromErrno } from "../errors.js";
 import type { Claim } from "../settle/claim.js";
 import type { CurName } from "../settle/claim-names.js";
+import { LateNotes } from "../settle/late-notes.js";
 import { recoverClaims, removeOrphanedNotes } from "../settle/recover.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
@@ -61,8 +62,9 @@ export class Consumer {
   readonly #taker: Taker;
   readonly #alarm = new Alarm();
   readonly #ownMoves = new OwnMoves();
+  readonly #lateNotes = new LateNotes((error) => this.#warnOfNotes(error));
   readonly #tallyKeeper: TallyKeeper;
-  /** What is left to do of the file at hand. */
+  /** What is left to do of the file at hand, the last first. */
   #steps: Step[] = [];
   readonly #toReturn = new Set<Claim>();
   /** Whoever asked for a message before, until there is one. */
@@ -72,6 +74,7 @@ export class Consumer {
   /** Nothing is to be taken before the alarm rings. */
   #isIdle = false;
   #hasLeftClaims = false;
+  /** By performance.now(). */
   #breatheAt = 0;
   #isStopped = false;
   #isClosed = false;
@@ -84,7 +87,7 @@ export class Consumer {
     this.#pending = new Pending(spool, directories);
     this.#tallyKeeper = new TallyKeeper(spool, directories);
     this.#seen = new SeenIds(spool, options.seenPath, options.isShared);
-    this.#taker = new Taker(spool, directories, this.#seen, options.consumer, {
+    this.#taker = new Taker(spool, directories, this.#seen, this.#lateNotes, options.consumer, {
       refused: (refusal) => this.#refused(refusal),
       duplicate: () => void this.statistics.duplicates++,
       expired: () => void this.statistics.expired++,
@@ -155,12 +158,14 @@ export class Consumer {
     while (!this.#isStopped) {
       let waiting: void | Promise<void>;
       try {
-        if (performance.now() >= this.#breatheAt) waiting = breathe();
+        const now = performance.now();
+        if (now >= this.#breatheAt) waiting = breathe();
         else {
-          const taken = this.#nextOfFile();
+          const taken = this.#nextOfFile(now);
           if (taken !== undefined) return taken;
           waiting = this.#nextFile();
         }
+        if (waiting !== undefined || this.#isIdle) this.#lateNotes.write();
         if (waiting === undefined && this.#isIdle) {
           this.#isIdle = false;
           if (this.#alarm.wait(this.#pending.nextDueMs, () => this.#goOn(onChange))) return undefined;
@@ -181,9 +186,17 @@ export class Consumer {
     return undefined;
   }
 
-  /** @throws BusError; the message then stays claimed, and this may be called again */
-  ack(taken: Taken): void {
-    this.#settle("acknowledge", taken, () => taken.claim.ack(taken.index));
+  /**
+   * @param isLate nobody waits for it, so it may be noted a moment later
+   * @throws BusError; the message then stays claimed, and this may be called again
+   */
+  ack(taken: Taken, isLate = false): void {
+    try {
+      taken.claim.ack(taken.index, isLate);
+    } catch (error) {
+      throw this.#unsettled("acknowledge", error);
+    }
+    this.#taker.finish(taken);
     this.statistics.acked++;
   }
 
@@ -246,6 +259,7 @@ export class Consumer {
     for (const step of this.#steps.splice(0)) this.#returnUnused(step);
     for (const claim of await this.#taker.streams.close()) this.#toReturn.add(claim);
     for (const claim of this.#toReturn) this.#return(claim);
+    this.#lateNotes.close();
     this.#isClosed = true;
     this.#seen.flush();
   }
@@ -266,11 +280,12 @@ export class Consumer {
   }
 
   /** Does the steps of the file at hand up to the next message. */
-  #nextOfFile(): Taken | undefined {
+  #nextOfFile(now: number): Taken | undefined {
     // To tell of what is refused runs the user's code, which may stop this.
-    for (let step = this.#steps[0]; step !== undefined && !this.#isStopped; step = this.#steps[0]) {
+    for (let step = this.#steps.at(-1); step !== undefined && !this.#isStopped; step = this.#steps.at(-1)) {
+      this.#lateNotes.writeIfDue(now);
       const taken = this.#isExhausted(step) ? this.#giveUp(step) : this.#taker.execute(step);
-      this.#steps.shift();
+      this.#steps.pop();
       if (taken === undefined) continue;
       // Whoever wants no second attempt gets none, whenever it dies.
       if (this.#options.maxAttempts === 1) taken.claim.confirmBegun(taken.index);
@@ -305,7 +320,7 @@ export class Consumer {
     if (pending.from === "new") this.#ownMoves.add(pending.name);
     return whenReady(
       this.#taker.take(pending, () => this.#pending.nextStreams(SEALED_AT_ONCE)),
-      (steps) => void (this.#steps = steps),
+      (steps) => void (this.#steps = steps.reverse()),
     );
   }
 
@@ -329,9 +344,13 @@ export class Consumer {
     try {
       action();
     } catch (error) {
-      throw fromErrno(error, `${doing} a message of`, this.#directories.path);
+      throw this.#unsettled(doing, error);
     }
     this.#taker.finish(taken);
+  }
+
+  #unsettled(doing: string, cause: unknown): BusError {
+    return fromErrno(cause, `${doing} a message of`, this.#directories.path);
   }
 
   #returnUnused(step: Step): void {
@@ -368,11 +387,12 @@ export class Consumer {
     const error = fromErrno(cause, "look for messages in", this.#directories.path);
     if (!this.#isStopped && !this.#directories.isInPlace()) return this.fail(this.#removed(error));
     this.#pending.invalidate();
-    process.emitWarning(`${error.message}; trying again in ${FAILURE_PAUSE_MS} ms`, {
-      type: "AgentbusWarning",
-      code: error.code,
-    });
+    warn(error, `in ${FAILURE_PAUSE_MS} ms`);
     await delay(FAILURE_PAUSE_MS);
+  }
+
+  #warnOfNotes(cause: unknown): void {
+    warn(fromErrno(cause, "note what is done in", this.#directories.path), "with the next message");
   }
 
   #removed(cause?: unknown): BusError {
@@ -391,6 +411,10 @@ export class Consumer {
 /** Whatever waits, and however fast it is handled: the process has other things to do as well. */
 function breathe(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+function warn({ message, code }: BusError, again: string): void {
+  process.emitWarning(`${message}; trying again ${again}`, { type: "AgentbusWarning", code });
 }
 
 function noChange(): void {}

@@ -6,6 +6,8 @@ import type { Message } from "./message.js";
 
 export type Handler<Data> = (message: Message<Data>) => unknown;
 
+/** How long messages follow each other without a turn of the microtasks in between, in milliseconds. */
+const IN_A_ROW_MS = 1;
 /** Between two tries to settle a message whose handler is done, in milliseconds. */
 const SETTLE_AGAIN_MS = 1_000;
 
@@ -22,7 +24,8 @@ export interface LoopHost<Data> {
  * Gives the messages of one consumer to a handler, so many at a time.
  *
  * A message that is at hand when the event loop tells of it reaches the handler in the same call, without a promise on its way:
- * each would cost as much as any other step. Between two messages the microtasks run.
+ * each would cost as much as any other step. So would one between two messages: those whose handlers are done at once follow each
+ * other directly for up to a millisecond.
  */
 export class HandlerLoop<Data> {
   readonly #consumer: Consumer;
@@ -37,6 +40,7 @@ export class HandlerLoop<Data> {
   /** The consumer, or a microtask, is to call `#goOn`. */
   #isCalled = false;
   #isOver = false;
+  #isInRow = false;
   readonly #goOn = () => {
     this.#isCalled = false;
     this.#next();
@@ -60,22 +64,41 @@ export class HandlerLoop<Data> {
     this.#held = undefined;
   }
 
+  /** Starts handlers with what is at hand, for a moment; then the microtasks run. */
   #next(): void {
-    if (this.#isOver || !this.#hasRoom) return;
+    const breakAt = performance.now() + IN_A_ROW_MS;
+    let isAtHand = true;
+    this.#isInRow = true;
+    do isAtHand = this.#mayGoOn && this.#startNext();
+    while (isAtHand && performance.now() < breakAt);
+    this.#isInRow = false;
+    if (isAtHand) this.#goOnSoon();
+  }
+
+  get #mayGoOn(): boolean {
+    return !this.#isCalled && !this.#isOver && this.#hasRoom;
+  }
+
+  /** @returns false when there is nothing to start now */
+  #startNext(): boolean {
     try {
       const taken = this.#consumer.isStopped ? this.#poll() : (this.#held ?? this.#poll());
-      if (taken === undefined) return;
+      if (taken === undefined) return false;
       // What is refused is told to the user's code, which may have closed the subscription.
-      if (this.#isOver) return this.#consumer.release(taken);
+      if (this.#isOver) {
+        this.#consumer.release(taken);
+        return false;
+      }
       this.#held = taken.isSuspect && this.#running > 0 ? taken : undefined;
-      if (this.#held !== undefined) return;
+      // Goes on when one of those is done.
+      if (this.#held !== undefined) return false;
       this.#runsAlone = taken.isSuspect;
       this.#work(taken);
     } catch (error) {
       this.#isOver = true;
       this.#host.onBroken(error);
     }
-    this.#goOnSoon();
+    return true;
   }
 
   get #hasRoom(): boolean {
@@ -91,52 +114,55 @@ export class HandlerLoop<Data> {
   }
 
   #goOnSoon(): void {
-    if (this.#isCalled || this.#isOver || !this.#hasRoom) return;
+    if (this.#isInRow || !this.#mayGoOn) return;
     this.#isCalled = true;
-    queueMicrotask(this.#goOn);
+    // queueMicrotask() makes a resource for async_hooks each time; #next() never throws.
+    void SETTLED.then(this.#goOn);
   }
 
   /** Never throws because of the handler: its failure is the message's, not the subscription's. */
   #work(taken: Taken): void {
     const message = this.#host.messageOf(taken);
     this.#running++;
-    const done = () => this.#settle(message, () => message.settleNow("ack"));
-    const fail = (error: unknown) => this.#fail(message, error);
     let result: unknown;
     let isPending: boolean;
     try {
-      result = runBecauseOf(message.cause, () => this.#handler(message));
+      result = runBecauseOf(message, this.#handler, message);
       isPending = isThenable(result);
     } catch (error) {
-      return fail(error);
+      return this.#fail(message, error);
     }
-    if (!isPending) return done();
-    taken.claim.confirmBegun(taken.index);
-    void this.#await(result as PromiseLike<unknown>, done, fail);
+    if (!isPending) return this.#settle(message);
+    taken.claim.confirmBegunSoon(taken.index);
+    void this.#await(message, result as PromiseLike<unknown>);
   }
 
-  async #await(result: PromiseLike<unknown>, done: () => void, fail: (error: unknown) => void): Promise<void> {
+  async #await(message: Message<Data>, result: PromiseLike<unknown>): Promise<void> {
     try {
       await result;
     } catch (error) {
-      return fail(error);
+      return this.#fail(message, error);
     }
-    done();
+    this.#settle(message);
   }
 
   #fail(message: Message<Data>, error: unknown): void {
     const reason = reasonOf(error);
     if (!message.isSettled) this.#host.onFailure(error, message, reason);
-    this.#settle(message, () => message.settleNow("nack", reason));
+    this.#settle(message, reason);
   }
 
-  #settle(message: Message<Data>, settle: () => void): void {
+  /** @param failure why it is to be delivered again */
+  #settle(message: Message<Data>, failure?: string): void {
     try {
-      if (!message.isSettled) settle();
+      if (message.isSettled) {
+        // By its handler.
+      } else if (failure === undefined) message.ackLate();
+      else message.nackNow(failure);
     } catch (error) {
       if (!isBusError(error) || error.code !== "ERR_CLOSED") {
         process.emitWarning(`${(error as Error).message}; trying again`, "AgentbusWarning");
-        setTimeout(() => this.#settle(message, settle), SETTLE_AGAIN_MS);
+        setTimeout(() => this.#settle(message, failure), SETTLE_AGAIN_MS);
         return;
       }
     }
@@ -144,6 +170,8 @@ export class HandlerLoop<Data> {
     this.#goOnSoon();
   }
 }
+
+const SETTLED = Promise.resolve();
 
 /** Whatever was thrown: there are values that cannot be made a string. */
 function reasonOf(error: unknown): string {

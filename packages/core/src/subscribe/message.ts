@@ -19,6 +19,16 @@ const NACK_OPTIONS: ReadonlySet<string> = new Set(["delayMs", "reason"] satisfie
 /** Publishes an answer; given to messages by the bus, because this stage knows nothing of publishing. */
 export type Reply = (message: Message, data: unknown, options: PublishOptions) => Promise<PublishResult>;
 
+/** The subscription that a message came through, as the message sees it. */
+export interface MessageHost {
+  readonly name: string;
+  /** Aborted when it closes. */
+  readonly signal: AbortSignal;
+  readonly consumer: Consumer;
+  readonly reply: Reply;
+  onSettled(message: Message): void;
+}
+
 /**
  * A message, delivered. It is this consumer's until it is settled, which the first of `ack`, `nack` and `reject` does; later ones do
  * nothing. A message that is never settled is delivered again once its consumer is gone.
@@ -35,30 +45,19 @@ export class Message<Data = unknown> {
   readonly attempt: number;
   /** Aborted when the subscription closes while the message is in work. */
   readonly signal: AbortSignal;
-  readonly #consumer: Consumer;
   readonly #taken: Taken;
-  readonly #reply: Reply;
-  readonly #onSettled: () => void;
+  readonly #host: MessageHost;
   #state: "open" | "settled" | "returned" = "open";
 
-  constructor(
-    taken: Taken,
-    subscription: string,
-    consumer: Consumer,
-    signal: AbortSignal,
-    reply: Reply,
-    onSettled: () => void,
-  ) {
+  constructor(taken: Taken, host: MessageHost) {
     this.envelope = taken.envelope as Envelope<Data>;
     this.data = dataOf(taken.envelope) as Data;
     this.sender = taken.sender;
-    this.subscription = subscription;
+    this.subscription = host.name;
     this.attempt = taken.attempt;
-    this.signal = signal;
+    this.signal = host.signal;
     this.#taken = taken;
-    this.#consumer = consumer;
-    this.#reply = reply;
-    this.#onSettled = onSettled;
+    this.#host = host;
   }
 
   get id(): string {
@@ -90,19 +89,19 @@ export class Message<Data = unknown> {
 
   /** Done: the message is removed. @throws BusError ERR_IO …, and may then be repeated; ERR_CLOSED after the subscription was closed */
   async ack(): Promise<void> {
-    this.#settle(() => this.#consumer.ack(this.#taken));
+    this.#settle(() => this.#host.consumer.ack(this.#taken));
   }
 
   /** Not done: it is delivered again, after its last attempt kept in `dead/`. @throws as `ack` */
   async nack(options: NackOptions = {}): Promise<void> {
     refuseUnknownOptions("nack", options, NACK_OPTIONS);
     requireInteger("delayMs", options.delayMs, 0, MAX_TIMER_MS);
-    this.#settle(() => this.#consumer.nack(this.#taken, options.reason ?? "nack", options.delayMs));
+    this.#settle(() => this.#host.consumer.nack(this.#taken, options.reason ?? "nack", options.delayMs));
   }
 
   /** Never to be done: it is kept in `dead/` with this reason. @throws as `ack` */
   async reject(reason = "rejected by its handler"): Promise<void> {
-    this.#settle(() => this.#consumer.reject(this.#taken, reason));
+    this.#settle(() => this.#host.consumer.reject(this.#taken, reason));
   }
 
   /**
@@ -110,35 +109,49 @@ export class Message<Data = unknown> {
    * @throws as `publish`
    */
   async reply(data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
-    return this.#reply(this, data, options);
+    return this.#host.reply(this, data, options);
   }
 
-  /** As `ack()` or `nack()`, at once; for the loop that runs handlers. @throws as `ack` */
-  settleNow(how: "ack" | "nack", reason = "nack"): void {
-    this.#settle(() => (how === "ack" ? this.#consumer.ack(this.#taken) : this.#consumer.nack(this.#taken, reason)));
+  /** As `ack()`, for the loop that runs handlers: nobody is told, so it may be noted a moment later. @throws as `ack` */
+  ackLate(): void {
+    if (!this.#isOpen()) return;
+    this.#host.consumer.ack(this.#taken, true);
+    this.#setSettled();
+  }
+
+  /** As `nack()`, at once; for the loop that runs handlers. @throws as `ack` */
+  nackNow(reason: string): void {
+    this.#settle(() => this.#host.consumer.nack(this.#taken, reason));
   }
 
   /** Puts it back as if it had not been delivered; for the subscription that closes. */
   giveBack(): void {
     if (this.#state !== "open") return;
-    this.#consumer.release(this.#taken);
+    this.#host.consumer.release(this.#taken);
     this.#state = "returned";
-    this.#onSettled();
+    this.#host.onSettled(this);
   }
 
   #settle(action: () => void): void {
-    if (this.#state === "settled") return;
-    if (this.#state === "returned") {
-      throw new BusError(
-        "ERR_CLOSED",
-        `message ${this.id} was put back when its subscription closed, and will be delivered again`,
-        {
-          fix: "use drain() to let handlers finish",
-        },
-      );
-    }
+    if (!this.#isOpen()) return;
     action();
+    this.#setSettled();
+  }
+
+  /** @throws BusError ERR_CLOSED when it is somebody else's by now */
+  #isOpen(): boolean {
+    if (this.#state !== "returned") return this.#state === "open";
+    throw new BusError(
+      "ERR_CLOSED",
+      `message ${this.id} was put back when its subscription closed, and will be delivered again`,
+      {
+        fix: "use drain() to let handlers finish",
+      },
+    );
+  }
+
+  #setSettled(): void {
     this.#state = "settled";
-    this.#onSettled();
+    this.#host.onSettled(this);
   }
 }

@@ -2,7 +2,7 @@ import type { Taken } from "../deliver/take.js";
 import { BusError } from "../errors.js";
 import type { Consumer } from "./consumer.js";
 import { HandlerLoop, type Handler } from "./handler-loop.js";
-import { Message, type Reply } from "./message.js";
+import { Message, type MessageHost, type Reply } from "./message.js";
 import type { SubscriptionStatistics } from "./statistics.js";
 
 /** How long `drain()` waits for messages in work, in milliseconds. */
@@ -47,6 +47,7 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
   readonly #consumer: Consumer;
   readonly #closing = new AbortController();
   readonly #inWork = new Set<Message<Data>>();
+  readonly #host: MessageHost;
   #loop: { stop(): void } | undefined;
   #onIdle: (() => void)[] = [];
   #finish!: () => void;
@@ -60,6 +61,16 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
     this.patterns = parts.patterns;
     this.#parts = parts;
     this.#consumer = parts.consumer;
+    this.#host = {
+      name: parts.name,
+      signal: this.#closing.signal,
+      consumer: parts.consumer,
+      reply: parts.reply,
+      onSettled: (message: Message<Data>) => {
+        this.#inWork.delete(message);
+        if (this.#onIdle.length > 0) for (const wake of this.#onIdle.splice(0)) wake();
+      },
+    };
     this.done = new Promise((resolve, reject) => {
       this.#finish = resolve;
       this.#fail = reject;
@@ -156,17 +167,7 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
   }
 
   #messageOf(taken: Taken): Message<Data> {
-    const message: Message<Data> = new Message<Data>(
-      taken,
-      this.name,
-      this.#consumer,
-      this.#closing.signal,
-      this.#parts.reply,
-      () => {
-        this.#inWork.delete(message);
-        for (const wake of this.#onIdle.splice(0)) wake();
-      },
-    );
+    const message = new Message<Data>(taken, this.#host);
     this.#inWork.add(message);
     return message;
   }

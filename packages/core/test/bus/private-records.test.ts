@@ -44,5 +44,5 @@ test("what a consumer had not yet judged when it died is judged by the next one"
   );
   for (const { sender } of reasons) assert.deepEqual(sender, { uid: bus.uid, user: bus.user });
   const copy = fs.readFileSync(join(spool.path, subscription, "dead", `${FILE}.000001.json`), "utf8");
-  assert.equal(copy, lines[1]);
+  assert.equal(copy, `${lines[1]}\n`);
 });
