@@ -46,7 +46,7 @@ export function readBounded(
   }
 }
 
-/** The same for a file that is small by contract, such as `subscription.json`. @param maxBytes at most 262,144 */
+/** The same for a file that is small by contract, such as `subscription.json`. @param maxBytes at most 1,048,576 */
 export function readSmallFile(fileSystem: FileSystem, path: Path, maxBytes: number): BoundedFile {
   const { fd, stat } = openForeign(fileSystem, path, maxBytes);
   try {

@@ -16,7 +16,7 @@ import { hasTally, TALLY } from "./tally.js";
 /** Streams that are read to count what is in them … */
 const MAX_STREAMS_READ = 100;
 /** … which have so many bytes at most (publish/streams.ts). */
-const MAX_STREAM_BYTES = 256 * 1024;
+const MAX_STREAM_BYTES = 1024 * 1024;
 
 /** Processes whose presence is read. */
 const MAX_PRESENCES = 1_000;
@@ -128,7 +128,7 @@ async function notesOn(spool: Spool, target: Target, file: string): Promise<Prog
 function linesIn(spool: Spool, path: string): number {
   try {
     const { bytes } = readSmallFile(spool.fileSystem, path, MAX_STREAM_BYTES);
-    return completeLines(bytes, bytes.lastIndexOf(NEWLINE) + 1, 0).length;
+    return completeLines(bytes, bytes.lastIndexOf(NEWLINE) + 1, 0).envelopes.length;
   } catch {
     // Taken since, or nothing that a publisher of ours wrote.
     return 1;

@@ -9,6 +9,7 @@ const MESSAGE_FILE = /^[0-9]-[0-9A-HJKMNP-TV-Z]{26}-[a-z2-7]{26}\.jsonl?$/;
 const SEAL = /^\.[0-9]-[0-9A-HJKMNP-TV-Z]{26}\.sealed$/;
 /** `<priority>-<ulid>` */
 const PLACE_LENGTH = 28;
+export const ULID_LENGTH = 26;
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 /** How long a publisher may append to a stream, in milliseconds, by its own clocks and by the time in the file's name. */

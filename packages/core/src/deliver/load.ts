@@ -134,7 +134,7 @@ function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
 }
 
 function linesOfStream({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
-  const envelopes = completeLines(bytes, bytes.lastIndexOf(NEWLINE) + 1, 0);
+  const { envelopes } = completeLines(bytes, bytes.lastIndexOf(NEWLINE) + 1, 0);
   if (envelopes.length <= MAX_ENVELOPES_PER_FILE && envelopes.length > 0)
     return { uid: stat.uid, writtenMs: stat.mtimeMs, envelopes };
   const facts = { uid: stat.uid, bytes: bytes.length, isRegular: true };
@@ -146,15 +146,32 @@ export const NEWLINE = 0x0a;
 /** What a decoder puts in the place of what is not UTF-8, unless it stood there before. */
 const REPLACEMENT = "\ufffd";
 
+/** A line without anything, by which the publisher of a stream says that it has ended. */
+const END = "\n";
+
+export interface StreamLines {
+  readonly envelopes: LoadedEnvelope[];
+  /** The publisher's word that there will be no more; what stands behind it is nobody's message. */
+  readonly isEnded: boolean;
+}
+
 /**
  * The envelopes of a stream's lines.
  * @param length the complete lines at the beginning of `bytes` @param firstIndex of the first one
  */
-export function completeLines(bytes: Buffer, length: number, firstIndex: number): LoadedEnvelope[] {
-  const text = bytes.toString("utf8", 0, length);
-  if (!text.includes(REPLACEMENT) || isUtf8(bytes.subarray(0, length))) return envelopesOf(text, firstIndex);
+export function completeLines(bytes: Buffer, length: number, firstIndex: number): StreamLines {
+  let text = bytes.toString("utf8", 0, length);
+  const end = text.startsWith(END) ? 0 : text.indexOf(`\n${END}`) + 1;
+  const isEnded = end > 0 || text.startsWith(END);
+  if (isEnded) text = text.slice(0, end);
+  const isText = !text.includes(REPLACEMENT) || isUtf8(bytes.subarray(0, length));
+  return { envelopes: isText ? envelopesOf(text, firstIndex) : envelopesAmong(bytes, length, firstIndex), isEnded };
+}
+
+/** The same as `envelopesOf` for bytes of which some are not UTF-8. */
+function envelopesAmong(bytes: Buffer, length: number, firstIndex: number): LoadedEnvelope[] {
   const envelopes: LoadedEnvelope[] = [];
-  for (let start = 0, end; start < length; start = end) {
+  for (let start = 0, end; start < length && bytes[start] !== NEWLINE; start = end) {
     end = bytes.indexOf(NEWLINE, start) + 1;
     const raw = bytes.toString("utf8", start, end);
     const isText = isUtf8(bytes.subarray(start, end));

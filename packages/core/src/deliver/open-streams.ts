@@ -4,7 +4,7 @@ import { DEFAULT_PRIORITY } from "../envelope.js";
 import { closeQuietly } from "../file-system.js";
 import { errnoOf, fromErrno } from "../errors.js";
 import { isKnown, untilKnown } from "../freshness.js";
-import { isSeal, isUlid, mayHaveGrown, sealOf, ulidOf } from "../message-name.js";
+import { isSeal, mayHaveGrown, sealOf, ULID_LENGTH, ulidOf } from "../message-name.js";
 import { PRIVATE_FILE_MODE } from "../permissions.js";
 import type { Claim } from "../settle/claim.js";
 import type { Spool } from "../spool.js";
@@ -34,18 +34,30 @@ export interface FollowedStream {
 }
 
 interface OpenStream extends FollowedStream {
-  readonly watcher: fs.FSWatcher;
-  /** Read and not yet handed on, in order. */
-  readonly steps: (Step | Promise<Step>)[];
-  /** The places of these in the order. */
-  readonly keys: string[];
-  lastKey: string;
+  /** undefined where there is nothing to watch for. */
+  readonly watcher: fs.FSWatcher | undefined;
+  /** Read and not yet handed on, the last first. */
+  lines: Line[];
+  /** Of the last line. */
+  place: Place;
   /** There may be more to read. */
   hasGrown: boolean;
   /** It has grown since the last look but one. */
   isGrowing: boolean;
   /** When its seal stood in `new/`, by performance.now(). */
   sealedAt: number | undefined;
+}
+
+/** A message of an open stream. */
+interface Line {
+  readonly step: Step | Promise<Step>;
+  readonly place: Place;
+}
+
+/** Where a message stands among the files. */
+interface Place {
+  readonly priority: number;
+  readonly ulid: string;
 }
 
 /** By performance.now(). */
@@ -68,9 +80,10 @@ export interface StreamHost {
 /**
  * The streams that one consumer reads while they grow: claimed files, to which their publishers go on appending.
  *
- * Invariant: a stream leaves here, to be removed or put back, only after its seal stood in `new/`, every publisher had time to look
- * (freshness.ts), and it was read to the end once more. Whatever its publisher took for stored has been read then
- * (publish/streams.ts). A stream whose consumer died is sealed by the next one before it is read.
+ * Invariant: a stream leaves here, to be removed or put back, only when its publisher has ended it and it was read up to there, or
+ * after its seal stood in `new/`, every publisher had time to look (freshness.ts), and it was read to the end once more. Whatever
+ * its publisher took for stored has been read then (publish/streams.ts). A stream whose consumer died is sealed by the next one
+ * before it is read.
  */
 export class OpenStreams {
   readonly #spool: Spool;
@@ -104,21 +117,22 @@ export class OpenStreams {
 
   /** Reads a claimed stream from now on. @returns false when its growth cannot be watched */
   open(followed: FollowedStream): boolean {
-    const { claim, pending } = followed;
-    const watcher = watch(claim.path);
-    if (watcher === undefined) return false;
+    const { claim, pending, reader } = followed;
+    const willGrow = !reader.willNotGrow();
+    const watcher = willGrow ? watch(claim.path) : undefined;
+    if (willGrow && watcher === undefined) return false;
     claim.expectMore();
     const stream: OpenStream = {
       ...followed,
-      ...{ watcher, steps: [], keys: [] },
-      ...{ lastKey: keyOf(pending.file), hasGrown: true, isGrowing: true, sealedAt: undefined },
+      ...{ watcher, lines: [], place: placeOf(pending.file) },
+      ...{ hasGrown: true, isGrowing: true, sealedAt: undefined },
     };
-    watcher.on("change", () => {
+    watcher?.on("change", () => {
       stream.hasGrown = true;
       this.#host.onGrowth();
     });
     // Without the watch, the look every now and then finds what is added.
-    watcher.on("error", () => undefined);
+    watcher?.on("error", () => undefined);
     this.#open.add(stream);
     return true;
   }
@@ -134,15 +148,20 @@ export class OpenStreams {
    */
   next(head: string | undefined): Step | Promise<Step> | undefined {
     let best: OpenStream | undefined;
+    let first: Line | undefined;
     for (const stream of this.#open) {
-      if (stream.hasGrown && stream.steps.length === 0) this.#read(stream);
-      const key = stream.keys[0];
-      if (key !== undefined && (best?.keys[0] === undefined || key < best.keys[0])) best = stream;
+      if (stream.lines.length === 0) {
+        if (stream.hasGrown) this.#read(stream);
+        if (stream.lines.length === 0 && stream.reader.isEnded) this.#endNow(stream);
+      }
+      const line = stream.lines.at(-1);
+      if (line === undefined || (first !== undefined && !isBefore(line.place, first.place))) continue;
+      best = stream;
+      first = line;
     }
-    const key = best?.keys[0];
-    if (best === undefined || key === undefined || (head !== undefined && key > head)) return undefined;
-    best.keys.shift();
-    return best.steps.shift();
+    if (first === undefined || (head !== undefined && nameOf(first.place) > head)) return undefined;
+    best?.lines.pop();
+    return first.step;
   }
 
   /** Looks for what no event reported, and seals what has not grown from one look to the next. @returns whether there is something to take */
@@ -158,15 +177,16 @@ export class OpenStreams {
     }
     this.#unsealOld();
     if (failure !== undefined) throw fromErrno(failure, "read on in", this.#directories.path);
-    return [...this.#open].some(({ steps }) => steps.length > 0);
+    return [...this.#open].some(({ lines }) => lines.length > 0);
   }
 
   #look(stream: OpenStream): void {
     stream.hasGrown = true;
-    if (stream.steps.length === 0) this.#read(stream);
+    if (stream.lines.length === 0) this.#read(stream);
+    if (stream.lines.length === 0 && stream.reader.isEnded) return this.#end(stream);
     const isOver = !stream.isGrowing || stream.reader.isOverlong;
     stream.isGrowing = false;
-    if (stream.steps.length > 0) return;
+    if (stream.lines.length > 0) return;
     // What is found only now is delivered first.
     if (stream.sealedAt !== undefined && isKnown(stream.sealedAt) && !this.#read(stream)) return this.#end(stream);
     if (isOver) stream.sealedAt ??= this.#seal(stream.pending.file);
@@ -180,7 +200,7 @@ export class OpenStreams {
     const unsettled: Claim[] = [];
     for (const stream of this.#open) {
       try {
-        stream.sealedAt ??= this.#seal(stream.pending.file);
+        if (!stream.reader.isEnded) stream.sealedAt ??= this.#seal(stream.pending.file);
       } catch {
         // Said below.
       }
@@ -188,10 +208,12 @@ export class OpenStreams {
     for (const stream of this.#open) {
       this.#open.delete(stream);
       try {
-        stream.sealedAt ??= this.#seal(stream.pending.file);
-        await untilKnown(stream.sealedAt);
+        if (!stream.reader.isEnded) {
+          stream.sealedAt ??= this.#seal(stream.pending.file);
+          await untilKnown(stream.sealedAt);
+        }
         while (this.#read(stream));
-        for (const step of stream.steps.splice(0)) this.#host.onUnused(await step);
+        for (const { step } of stream.lines.splice(0).reverse()) this.#host.onUnused(await step);
         if (stream.claim.expectNoMore()) unsettled.push(stream.claim);
       } catch {
         // Not read to the end, so it comes back even if everything that was read is settled.
@@ -261,6 +283,14 @@ export class OpenStreams {
     }
   }
 
+  #endNow(stream: OpenStream): void {
+    try {
+      this.#end(stream);
+    } catch {
+      // Tried again with the next look.
+    }
+  }
+
   #end(stream: OpenStream): void {
     // What cannot be removed now is tried again with the next look.
     stream.claim.expectNoMore();
@@ -276,15 +306,16 @@ export class OpenStreams {
       return false;
     }
     stream.isGrowing = true;
+    const lines: Line[] = [];
     for (const loaded of envelopes) {
       stream.claim.add(loaded.index);
       const step = this.#host.judge(stream, loaded);
       // Whoever takes it gets the error; until then nobody waits for it.
       if (step instanceof Promise) step.catch(() => undefined);
-      stream.lastKey = later(stream.lastKey, loaded.value);
-      stream.steps.push(step);
-      stream.keys.push(stream.lastKey);
+      stream.place = later(stream.place, loaded.value);
+      lines.push({ step, place: stream.place });
     }
+    stream.lines = [...lines.reverse(), ...stream.lines];
     return true;
   }
 
@@ -312,23 +343,32 @@ export class OpenStreams {
   }
 }
 
-function keyOf(file: string): string {
-  return `${file[0] ?? ""}-${ulidOf(file)}`;
+function placeOf(file: string): Place {
+  return { priority: Number(file[0]), ulid: ulidOf(file) };
+}
+
+/** What the name of a file at this place begins with. */
+function nameOf({ priority, ulid }: Place): string {
+  return `${priority}-${ulid}`;
+}
+
+function isBefore(a: Place, b: Place): boolean {
+  return a.priority < b.priority || (a.priority === b.priority && a.ulid < b.ulid);
 }
 
 /**
- * Where a message stands among the files: at its own priority and its id, which it got when it was sent, whatever the file is called
- * (place-in-order.ts); but never before the one in front of it.
+ * Where a message stands: at its own priority and its id, which it got when it was sent, whatever the file is called
+ * (place-in-order.ts); but never before the one in front of it. What only looks like a ULID gets behind others at the worst.
  */
-function later(key: string, value: unknown): string {
-  const { id, priority = DEFAULT_PRIORITY } = (value ?? {}) as { id?: unknown; priority?: unknown };
-  if (typeof id !== "string" || !isUlid(id)) return key;
-  const own = `${typeof priority === "number" ? priority : key.slice(0, 1)}-${id}`;
-  return own > key ? own : key;
+function later(place: Place, value: unknown): Place {
+  const { id, priority } = (value ?? {}) as { id?: unknown; priority?: unknown };
+  if (typeof id !== "string" || id.length !== ULID_LENGTH) return place;
+  const own = { priority: typeof priority === "number" ? priority : DEFAULT_PRIORITY, ulid: id };
+  return isBefore(place, own) ? own : place;
 }
 
 function letGo({ reader, watcher }: OpenStream): void {
-  watcher.close();
+  watcher?.close();
   reader.close();
 }
 

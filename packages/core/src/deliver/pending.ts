@@ -110,7 +110,7 @@ export class Pending {
 
   /** Makes sure that `take()` gives what is to be delivered next. @returns a promise only when that takes long */
   look(): void | Promise<void> {
-    if (Date.now() >= this.#nextDueMs) this.invalidate();
+    if (this.#nextDueMs !== Infinity && Date.now() >= this.#nextDueMs) this.invalidate();
     const isIdle = this.#files.length === 0 && this.#strays.length === 0;
     if (this.#isStale && (isIdle || performance.now() >= this.#readAgainAt)) return this.#read();
   }

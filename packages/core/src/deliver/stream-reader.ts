@@ -13,7 +13,7 @@ import {
 } from "./load.js";
 
 /** Read at once, in bytes. */
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 128 * 1024;
 
 /** A message file that is read while it grows, through one descriptor, so it stays the file that was judged. */
 export class StreamReader {
@@ -27,6 +27,7 @@ export class StreamReader {
   #count = 0;
   /** The beginning of a line, in pieces: one without an end must not be copied anew with each of them. */
   readonly #rest: Buffer[] = [];
+  #isEnded = false;
   #isClosed = false;
 
   private constructor(spool: Spool, fd: number, stat: { readonly uid: number; readonly mtimeMs: number }) {
@@ -54,10 +55,24 @@ export class StreamReader {
     return this.#length >= maxFileBytes(this.#spool) || this.#count >= MAX_ENVELOPES_PER_FILE;
   }
 
+  /** Its publisher has said that nothing more comes, and everything before that has been read. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Whether its publisher has said so, though all of it may still be to be read. @throws the system's error */
+  willNotGrow(): boolean {
+    const { fileSystem } = this.#spool;
+    const { size } = fileSystem.fstat(this.#fd);
+    if (size < END.length || fileSystem.read(this.#fd, CHUNK, 0, END.length, size - END.length) < END.length)
+      return false;
+    return CHUNK.subarray(0, END.length).equals(END);
+  }
+
   /** What has been added since the last call: a chunk of it, so an empty answer says that there is no more. @throws the system's error */
   read(): LoadedEnvelope[] {
     for (;;) {
-      if (this.#isClosed || this.isOverlong) return [];
+      if (this.#isClosed || this.#isEnded || this.isOverlong) return [];
       const room = Math.min(CHUNK_BYTES, maxFileBytes(this.#spool) - this.#length);
       const read = this.#spool.fileSystem.read(this.#fd, CHUNK, 0, room, this.#length);
       if (read === 0) return [];
@@ -77,8 +92,9 @@ export class StreamReader {
       bytes = Buffer.concat([...this.#rest.splice(0), CHUNK.subarray(0, length)]);
       length = bytes.length;
     }
-    const envelopes = completeLines(bytes, length, this.#count);
+    const { envelopes, isEnded } = completeLines(bytes, length, this.#count);
     this.#count += envelopes.length;
+    this.#isEnded = isEnded;
     return envelopes;
   }
 
@@ -87,6 +103,9 @@ export class StreamReader {
     this.#isClosed = true;
   }
 }
+
+/** The end of the last line, and an empty one. */
+const END = Buffer.from("\n\n");
 
 /** For whoever reads at the moment: nothing is kept in it. */
 const CHUNK = Buffer.allocUnsafeSlow(CHUNK_BYTES);

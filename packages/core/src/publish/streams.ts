@@ -9,9 +9,11 @@ import type { Target } from "./target.js";
 /** How soon one message has to follow another to the same subscriptions to be appended to it, in milliseconds. */
 const SOON_MS = 1_000;
 const MAX_LINES = 1_000;
-const MAX_BYTES = 256 * 1024;
+const MAX_BYTES = 1024 * 1024;
 /** What is larger goes into a file of its own. */
-const MAX_APPENDED_BYTES = 64 * 1024;
+const MAX_APPENDED_BYTES = 128 * 1024;
+/** An empty line: there will be no more. */
+const END = Buffer.from("\n");
 /** For whoever appends at the moment: nothing is kept in it. A character takes three bytes at the most; a pair of surrogates, four. */
 const SCRATCH = Buffer.allocUnsafeSlow(3 * MAX_APPENDED_BYTES);
 /** Each holds a descriptor. */
@@ -90,10 +92,10 @@ export class Streams {
       if (stream.lines < WORTHWHILE_LINES) lane.pausedUntil = performance.now() + PAUSE_MS;
     } catch (error) {
       // It may end in a torn line, which no reader takes for a message.
-      this.#end(lane);
+      this.#abandon(lane);
       throw error;
     }
-    this.#end(lane);
+    this.#abandon(lane);
     return false;
   }
 
@@ -138,8 +140,7 @@ export class Streams {
   close(): void {
     clearTimeout(this.#timer);
     this.#cancelAtExit?.();
-    for (const lane of this.#open) if (lane.stream !== undefined) this.#drafts.discard(lane.stream.draft);
-    this.#open.clear();
+    for (const lane of this.#open) this.#end(lane);
   }
 
   #laneOf(priority: number, targets: readonly Target[]): Lane | undefined {
@@ -170,7 +171,18 @@ export class Streams {
     return !isOld(stream);
   }
 
+  /** Nothing more is appended, and its readers need not wait for more. */
   #end(lane: Lane): void {
+    try {
+      if (lane.stream !== undefined) writeAll(this.#spool.fileSystem, lane.stream.draft.fd, END, END.length);
+    } catch {
+      // They find out by themselves.
+    }
+    this.#abandon(lane);
+  }
+
+  /** Nothing more is appended. */
+  #abandon(lane: Lane): void {
     const { stream } = lane;
     lane.stream = undefined;
     this.#open.delete(lane);

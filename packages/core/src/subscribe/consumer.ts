@@ -76,6 +76,8 @@ export class Consumer {
   #hasLeftClaims = false;
   /** By performance.now(). */
   #breatheAt = 0;
+  /** When a message was last asked for, by performance.now(). */
+  polledAt = 0;
   #isStopped = false;
   #isClosed = false;
   #failure: BusError | undefined;
@@ -158,7 +160,7 @@ export class Consumer {
     while (!this.#isStopped) {
       let waiting: void | Promise<void>;
       try {
-        const now = performance.now();
+        const now = (this.polledAt = performance.now());
         if (now >= this.#breatheAt) waiting = breathe();
         else {
           const taken = this.#nextOfFile(now);
@@ -313,7 +315,8 @@ export class Consumer {
   #claimNext(): void | Promise<void> {
     this.#isIdle = false;
     const streamed = this.#taker.streams.next(this.#pending.head);
-    if (streamed !== undefined) return whenReady(streamed, (step) => void (this.#steps = [step]));
+    if (streamed instanceof Promise) return streamed.then((step) => void this.#steps.push(step));
+    if (streamed !== undefined) return void this.#steps.push(streamed);
     const pending = this.#pending.take();
     for (const stray of this.#pending.takeStrays(STRAYS_AT_ONCE)) this.#taker.clearStray(stray);
     if (pending === undefined) return void (this.#isIdle = !this.#pending.hasStrays);

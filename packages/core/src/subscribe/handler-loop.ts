@@ -66,11 +66,13 @@ export class HandlerLoop<Data> {
 
   /** Starts handlers with what is at hand, for a moment; then the microtasks run. */
   #next(): void {
-    const breakAt = performance.now() + IN_A_ROW_MS;
-    let isAtHand = true;
+    let isAtHand: boolean;
+    let since: number | undefined;
     this.#isInRow = true;
-    do isAtHand = this.#mayGoOn && this.#startNext();
-    while (isAtHand && performance.now() < breakAt);
+    do {
+      isAtHand = this.#mayGoOn && this.#startNext();
+      since ??= this.#consumer.polledAt;
+    } while (isAtHand && this.#consumer.polledAt - since < IN_A_ROW_MS);
     this.#isInRow = false;
     if (isAtHand) this.#goOnSoon();
   }
