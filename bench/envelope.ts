@@ -1,8 +1,8 @@
 import { userInfo } from "node:os";
 import type { Envelope } from "@agentbus/core";
-import { NameSource } from "#core/message-name.js";
+import { monotonicFactory } from "ulid";
 
-export const TOPIC = "bench.latency";
+export const TOPIC = "bench.message";
 
 /** What a message carries: enough to notice every loss and every change of order, and when it was sent. */
 export interface Payload {
@@ -17,20 +17,28 @@ export type BenchEnvelope = Envelope & { readonly data: Payload };
 
 /** Numbers are as wide in every message, so that all envelopes have one size. */
 const WIDTH = 20;
-const names = new NameSource();
+const ulid = monotonicFactory();
 const source = `/agents/${userInfo().username}`;
 
 /** The envelope that agentbus would compose, for peers, which have none of their own. */
-export function envelopeOf(data: Payload): BenchEnvelope {
+export function envelopeOf(data: Payload, topic = TOPIC): BenchEnvelope {
   return {
     specversion: "1.0",
-    id: names.ulid(),
+    id: ulid(),
     source,
-    type: TOPIC,
+    type: topic,
     time: new Date().toISOString(),
-    topic: TOPIC,
+    topic,
     data,
   };
+}
+
+export function textOf(data: Payload): string {
+  return JSON.stringify(envelopeOf(data));
+}
+
+export function parseEnvelope(text: string): BenchEnvelope {
+  return JSON.parse(text) as BenchEnvelope;
 }
 
 /** Makes the payloads of envelopes of exactly `bytes` bytes, each stamped with the time of the call. */
@@ -43,6 +51,10 @@ export function payloadsOf(bytes: number): (serial: number) => Payload {
 
 export function sizeOf(envelope: BenchEnvelope): number {
   return Buffer.byteLength(JSON.stringify(envelope));
+}
+
+export function nowNs(): number {
+  return Number(process.hrtime.bigint());
 }
 
 function payload(serial: number, padding: string): Payload {

@@ -1,10 +1,11 @@
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 
-/** What must not outlive the bench, also when it fails or is interrupted: processes and directories. */
+/** What must not outlive the bench, also when it fails or is interrupted: processes, directories, accounts. */
 export class Leftovers {
   readonly #processes = new Set<ChildProcess>();
   readonly #dirs = new Set<string>();
+  readonly #undo = new Set<() => void>();
 
   addProcess(child: ChildProcess): void {
     this.#processes.add(child);
@@ -23,9 +24,29 @@ export class Leftovers {
     this.#dirs.delete(dir);
   }
 
+  /** @param undo takes something away without waiting @returns what does so now, once */
+  addUndo(undo: () => void): () => void {
+    this.#undo.add(undo);
+    return () => {
+      if (!this.#undo.has(undo)) return;
+      // What cannot be taken away now is tried once more in the end.
+      undo();
+      this.#undo.delete(undo);
+    };
+  }
+
   /** All at once and without waiting, so that a signal handler can call it before it exits. */
   clear(): void {
     for (const child of this.#processes) child.kill("SIGKILL");
+    // The latest first: accounts before their group.
+    for (const undo of [...this.#undo].reverse()) {
+      this.#undo.delete(undo);
+      try {
+        undo();
+      } catch (error) {
+        console.error((error as Error).message);
+      }
+    }
     for (const dir of this.#dirs) this.removeDir(dir);
   }
 

@@ -1,28 +1,19 @@
-import { LATENCY_USAGE, parseLatencyOptions } from "./latency/options.js";
-import { runLatency } from "./latency/run.js";
 import { Leftovers } from "./leftovers.js";
-
-/** What can be measured: each takes its options from the words after its name, and returns the run. */
-const SCENARIOS: Readonly<Record<string, (args: readonly string[]) => (leftovers: Leftovers) => Promise<boolean>>> = {
-  latency: (args) => {
-    const options = parseLatencyOptions(args);
-    return (leftovers) => runLatency(options, leftovers);
-  },
-};
-
-const USAGE = `usage: npm run bench -- SCENARIO [options]
-
-  ${LATENCY_USAGE}`;
+import { parseOptions, USAGE, type BenchOptions } from "./options.js";
+import { runBench } from "./run.js";
 
 process.exitCode = await main(process.argv.slice(2));
 
 /** @returns 0: measured; 1: something was lost; 2: usage. What breaks the bench itself is thrown, after clearing up. */
-async function main([scenario = "", ...args]: readonly string[]): Promise<number> {
-  let run: (leftovers: Leftovers) => Promise<boolean>;
+async function main(args: readonly string[]): Promise<number> {
+  if (args.length === 0) {
+    console.log(USAGE);
+    return 0;
+  }
+  let options: BenchOptions;
   try {
-    const prepare = SCENARIOS[scenario];
-    if (prepare === undefined) throw new TypeError(`there is no scenario "${scenario}"`);
-    run = prepare(args);
+    options = parseOptions(args);
+    if (options.scenarios.length === 0) throw new TypeError("no scenario is named");
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${USAGE}`);
     return 2;
@@ -30,7 +21,7 @@ async function main([scenario = "", ...args]: readonly string[]): Promise<number
   const leftovers = new Leftovers();
   leftovers.clearOnSignals();
   try {
-    return (await run(leftovers)) ? 0 : 1;
+    return (await runBench(options, leftovers)) ? 0 : 1;
   } finally {
     leftovers.clear();
   }

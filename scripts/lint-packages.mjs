@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tarballsDir = mkdtempSync(join(tmpdir(), "agentbus-pack-"));
 try {
-  run("npm", ["pack", "--workspaces", "--pack-destination", tarballsDir]);
+  run("npm", ["pack", "--workspace", "packages", "--pack-destination", tarballsDir]);
   for (const tarball of readdirSync(tarballsDir)) {
     run("npx", ["--no", "--", "publint", "run", join(tarballsDir, tarball), "--strict"]);
     // The command has nothing to import, so there are no types to be wrong.

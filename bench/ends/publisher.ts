@@ -1,28 +1,56 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Assignment } from "./assignment.js";
 import { runEnd } from "./end.js";
-import { payloadsOf } from "../envelope.js";
+import { nowNs, payloadsOf } from "../envelope.js";
 import { paced } from "./pacing.js";
+import { awaited, pipelined } from "./pipelined.js";
 import { loadTransport } from "../transports/index.js";
 
 /** How many times faster than what is measured: what matters is how often code has run, and nobody likes to wait. */
 const WARM_UP_SPEED = 2;
-/** Whatever has piled up while it warmed up is gone before the measuring starts, in milliseconds. */
-const PAUSE_MS = 200;
+/** Once all that warms up has arrived: for what the machine does afterwards, such as collecting garbage, in milliseconds. */
+const PAUSE_MS = 100;
 
 /** The publishing end: a process of its own, started by the bench. */
-await runEnd(async ({ transport, dir, envelopeBytes, perSecond, warmUp, count }, bench) => {
-  const sender = await (await loadTransport(transport)).send(dir);
-  const payloadOf = payloadsOf(envelopeBytes);
-  const failures: unknown[] = [];
+await runEnd<Assignment>(async (assignment, bench) => {
+  const sender = await (await loadTransport(assignment.transport)).send(assignment);
+  const payloadOf = payloadsOf(assignment.bytes);
   let serial = 0;
-  const sendNext = () => {
-    const accepted = sender.send(payloadOf(++serial));
-    accepted?.catch((error: unknown) => failures.push(error));
+  const send = () => sender.send(payloadOf(++serial));
+  const flush = sender.flush?.bind(sender);
+  const { perSecond, window } = assignment;
+
+  const sendAll = async (count: number, speed: number) => {
+    if (perSecond !== null) return sendPaced(count, perSecond * speed, send);
+    if (window === 1) return awaited(count, send, flush);
+    return pipelined(count, window ?? 1, send, flush);
   };
-  await paced(warmUp, perSecond * WARM_UP_SPEED, sendNext);
+
+  await sendAll(assignment.warmUp, WARM_UP_SPEED);
+  bench.tell({ kind: "warm" });
+  await bench.hear();
   await delay(PAUSE_MS);
-  await paced(count, perSecond, sendNext);
+
+  const cpu = process.cpuUsage();
+  const firstSentNs = nowNs();
+  await sendAll(assignment.count, 1);
+  const lastAcceptedNs = nowNs();
+  const { user, system } = process.cpuUsage(cpu);
+  bench.tell({ kind: "sent", firstSentNs, lastAcceptedNs, cpuUs: user + system });
+  await bench.hear();
   await sender.close();
-  if (failures.length > 0) throw failures[0];
-  bench.tell({ kind: "sent" });
 });
+
+/** @throws the first failure, once all is sent */
+async function sendPaced(count: number, perSecond: number, send: () => void | Promise<unknown>): Promise<void> {
+  const failures: unknown[] = [];
+  const unsettled = new Set<Promise<unknown>>();
+  await paced(count, perSecond, () => {
+    const accepted = send();
+    if (accepted === undefined) return;
+    unsettled.add(accepted);
+    accepted.catch((error: unknown) => failures.push(error)).finally(() => unsettled.delete(accepted));
+  });
+  await Promise.allSettled(unsettled);
+  if (failures.length > 0) throw failures[0];
+}

@@ -1,32 +1,24 @@
-import { setTimeout as delay } from "node:timers/promises";
+import type { Assignment } from "./assignment.js";
 import { runEnd } from "./end.js";
-import { sizeOf } from "../envelope.js";
-import { SerialCheck } from "./serials.js";
+import { Inbox } from "./inbox.js";
+import { untilQuiet } from "./serials.js";
 import { loadTransport } from "../transports/index.js";
+import type { End } from "../transports/transport.js";
 
-/** After the publisher is done, what has not arrived for so long is lost, in milliseconds. */
-const LOST_AFTER_MS = 5_000;
-
-/** The subscribing end: a process of its own, started by the bench. */
-await runEnd(async ({ transport, dir, envelopeBytes, warmUp, count }, bench) => {
-  const check = new SerialCheck(warmUp + count);
-  const latenciesNs = new Float64Array(count);
-  let wrongSize: number | undefined;
-  const receiver = await (
-    await loadTransport(transport)
-  ).receive(dir, (envelope) => {
-    const now = process.hrtime.bigint();
-    const serial = Number(envelope.data.serial);
-    if (check.arrived(serial) && serial > warmUp) {
-      latenciesNs[serial - warmUp - 1] = Number(now - BigInt(envelope.data.sentNs));
-    } else if (serial === 1 && sizeOf(envelope) !== envelopeBytes) wrongSize = sizeOf(envelope);
-  });
-  bench.tell({ kind: "ready" });
-  await bench.heard();
-  for (const deadline = performance.now() + LOST_AFTER_MS; !check.isComplete && performance.now() < deadline;) {
-    await delay(10);
+/** The subscribing end, with one subscription or with many: a process of its own, started by the bench. */
+await runEnd<Assignment>(async (assignment, bench) => {
+  const transport = await loadTransport(assignment.transport);
+  const inbox = new Inbox(assignment);
+  const receivers: End[] = [];
+  for (let subscription = 0; subscription < assignment.subscribers; subscription++) {
+    receivers.push(await transport.receive(assignment, inbox.listener(subscription), subscription));
   }
-  await receiver.close();
-  if (wrongSize !== undefined) throw new Error(`the envelope has ${wrongSize} bytes instead of ${envelopeBytes}`);
-  bench.tell({ kind: "arrived", latenciesNs, losses: check.losses });
+  bench.tell({ kind: "ready" });
+  for (let order = await bench.hear(); order.kind === "settle"; order = await bench.hear()) {
+    await untilQuiet(inbox.checks, order.upTo);
+    bench.tell({ kind: "settled" });
+  }
+  const result = inbox.result();
+  await Promise.all(receivers.map((receiver) => receiver.close()));
+  bench.tell({ kind: "arrived", ...result });
 });

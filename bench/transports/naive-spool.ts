@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { watch } from "chokidar";
-import { envelopeOf, type BenchEnvelope } from "../envelope.js";
-import type { Transport } from "./transport.js";
+import { parseEnvelope, textOf } from "../envelope.js";
+import { NOTHING_STARTED, type Transport } from "./transport.js";
 
 /**
  * What one would write in an afternoon: a file is written aside, renamed into a watched directory, read, and removed. The calls
@@ -11,29 +11,34 @@ import type { Transport } from "./transport.js";
 export const naiveSpool: Transport = {
   name: "naive-spool",
   description: "write a file, rename it, chokidar's watch, read, parse, unlink; in any order",
+  durability: "process",
   // chokidar reports what it finds in one look in no particular order.
   keepsOrder: false,
+  acknowledges: true,
+  fansOut: false,
+  reachesDisk: false,
 
-  async start(dir) {
+  missing: async () => undefined,
+
+  async start({ dir }) {
     mkdirSync(`${dir}/tmp`);
     mkdirSync(`${dir}/new`);
-    return async () => undefined;
+    return NOTHING_STARTED;
   },
 
-  async receive(dir, onEnvelope) {
+  async receive({ dir }, onEnvelope) {
     const watcher = watch(`${dir}/new`).on("add", (path) => {
-      const envelope = JSON.parse(readFileSync(path, "utf8")) as BenchEnvelope;
-      onEnvelope(envelope);
+      onEnvelope(parseEnvelope(readFileSync(path, "utf8")));
       unlinkSync(path);
     });
     await once(watcher, "ready");
     return { close: () => watcher.close() };
   },
 
-  async send(dir) {
+  async send({ dir }) {
     return {
       send: (payload) => {
-        writeFileSync(`${dir}/tmp/${payload.serial}`, JSON.stringify(envelopeOf(payload)));
+        writeFileSync(`${dir}/tmp/${payload.serial}`, textOf(payload));
         renameSync(`${dir}/tmp/${payload.serial}`, `${dir}/new/${payload.serial}`);
       },
       close: async () => undefined,

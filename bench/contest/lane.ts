@@ -1,0 +1,105 @@
+import { isClean, sumOf, type Losses } from "../ends/serials.js";
+import type { Leftovers } from "../leftovers.js";
+import { curveOf } from "../report/statistics.js";
+import type { Configuration, Contestant, Round, Scenario } from "../scenarios/scenario.js";
+import type { Durability } from "../transports/transport.js";
+
+/** What became of one contestant in one scenario. */
+export interface Result {
+  readonly scenario: Scenario;
+  readonly configuration: Configuration & { readonly durability: Durability };
+  readonly transport: string;
+  readonly description: string;
+  /** The metrics of each round. */
+  readonly rounds: readonly Readonly<Record<string, number>>[];
+  /** Percentile and microseconds, over all rounds; undefined where no latency is measured. */
+  readonly curve: readonly (readonly [number, number])[] | undefined;
+  readonly losses: Losses;
+  /** False when it failed, when a message was lost or repeated, or overtook another where that is promised not to happen. */
+  readonly isClean: boolean;
+  /** Why there are fewer rounds than planned. */
+  readonly failure: string | undefined;
+}
+
+/** Bounds of how many messages a round takes, where its duration is what is given. */
+const COUNT = { min: 200, max: 200_000 };
+const WARM_UP = { min: 200, max: 20_000 };
+
+/** One contestant in one scenario, round after round. Who fails is out; the others go on. */
+export class Lane {
+  readonly #scenario: Scenario;
+  readonly #contestant: Contestant;
+  #configuration: Configuration;
+  readonly #rounds: Round[] = [];
+  #failure: string | undefined;
+
+  constructor(scenario: Scenario, contestant: Contestant, configuration: Configuration) {
+    this.#scenario = scenario;
+    this.#contestant = contestant;
+    this.#configuration = configuration;
+  }
+
+  get name(): string {
+    return `${this.#scenario.id}, ${this.#contestant.name}`;
+  }
+
+  get plannedRounds(): number {
+    return this.#configuration.rounds;
+  }
+
+  get isOut(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** A round that does not count, to find how many messages take `roundMs`. */
+  async pilot(parentDir: string, leftovers: Leftovers, roundMs: number): Promise<void> {
+    const round = await this.#measure(parentDir, leftovers);
+    const perSecond = (round?.metrics["messagesPerSecond"] ?? NaN) / this.#configuration.subscribers;
+    if (!Number.isFinite(perSecond)) return;
+    const count = clamp(Math.round((perSecond * roundMs) / 1_000), COUNT);
+    this.#configuration = { ...this.#configuration, count, warmUp: clamp(count >> 1, WARM_UP) };
+  }
+
+  async run(parentDir: string, leftovers: Leftovers): Promise<void> {
+    const round = await this.#measure(parentDir, leftovers);
+    if (round !== undefined) this.#rounds.push(round);
+  }
+
+  result(): Result {
+    const losses = sumOf(this.#rounds.map((round) => round.losses));
+    const { name, description, keepsOrder, durability } = this.#contestant;
+    const latencies = this.#rounds.flatMap(({ latenciesNs }) => (latenciesNs === undefined ? [] : [latenciesNs]));
+    const note = this.#rounds.find((round) => round.note !== undefined)?.note;
+    return {
+      scenario: this.#scenario,
+      configuration: {
+        ...this.#configuration,
+        ...(note === undefined ? {} : { note }),
+        durability: this.#rounds.find((round) => round.durability !== undefined)?.durability ?? durability,
+      },
+      transport: name,
+      description,
+      rounds: this.#rounds.map(({ metrics }) => metrics),
+      curve: latencies.length === 0 ? undefined : curveOf(latencies),
+      losses,
+      isClean: this.#failure === undefined && isClean(losses, keepsOrder),
+      failure: this.#failure,
+    };
+  }
+
+  async #measure(parentDir: string, leftovers: Leftovers): Promise<Round | undefined> {
+    const dir = leftovers.makeDir(parentDir);
+    try {
+      return await this.#contestant.measure(this.#configuration, { dir, leftovers });
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : String(error);
+      return undefined;
+    } finally {
+      leftovers.removeDir(dir);
+    }
+  }
+}
+
+function clamp(value: number, { min, max }: { readonly min: number; readonly max: number }): number {
+  return Math.min(max, Math.max(min, value));
+}

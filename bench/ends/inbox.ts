@@ -1,0 +1,43 @@
+import type { Arrived, Assignment } from "./assignment.js";
+import { nowNs, sizeOf } from "../envelope.js";
+import { SerialCheck, sumOf } from "./serials.js";
+import type { OnEnvelope } from "../transports/transport.js";
+
+/** What arrives at each of the subscriptions of a subscriber's process. */
+export class Inbox {
+  readonly checks: readonly SerialCheck[];
+  readonly #assignment: Assignment;
+  readonly #latenciesNs: Float64Array;
+  #lastArrivedNs = 0;
+  #wrongSize: number | undefined;
+
+  constructor(assignment: Assignment) {
+    const { subscribers, warmUp, count, perSecond } = assignment;
+    this.#assignment = assignment;
+    this.checks = Array.from({ length: subscribers }, () => new SerialCheck(warmUp + count));
+    this.#latenciesNs = new Float64Array(perSecond === null ? 0 : count);
+  }
+
+  listener(subscription: number): OnEnvelope {
+    const { warmUp, bytes } = this.#assignment;
+    const check = this.checks[subscription] ?? new SerialCheck(0);
+    const isTimed = subscription === 0 && this.#latenciesNs.length > 0;
+    return (envelope) => {
+      const arrivedNs = isTimed ? nowNs() : 0;
+      const serial = Number(envelope.data.serial);
+      if (!check.arrived(serial)) return;
+      if (isTimed && serial > warmUp) this.#latenciesNs[serial - warmUp - 1] = arrivedNs - Number(envelope.data.sentNs);
+      if (check.isComplete) this.#lastArrivedNs = nowNs();
+      if (serial === 1 && sizeOf(envelope) !== bytes) this.#wrongSize = sizeOf(envelope);
+    };
+  }
+
+  result(): Arrived {
+    if (this.#wrongSize !== undefined) {
+      throw new Error(`the envelope has ${this.#wrongSize} bytes instead of ${this.#assignment.bytes}`);
+    }
+    const losses = sumOf(this.checks.map((check) => check.losses));
+    // When messages are missing, no last one came, and the numbers are worth nothing.
+    return { latenciesNs: this.#latenciesNs, lastArrivedNs: this.#lastArrivedNs || nowNs(), losses };
+  }
+}

@@ -1,0 +1,43 @@
+import type { Assignment } from "./assignment.js";
+import { runEnd } from "./end.js";
+import { nowNs, payloadsOf } from "../envelope.js";
+import { paced } from "./pacing.js";
+import { SerialCheck } from "./serials.js";
+import { loadTransport } from "../transports/index.js";
+
+/** How many times faster than what is measured a schedule warms up. */
+const WARM_UP_SPEED = 2;
+
+/** The asking end: a process of its own, which times every answer itself. */
+await runEnd<Assignment>(async ({ perSecond, warmUp, count, ...assignment }, bench) => {
+  const requester = await (await loadTransport(assignment.transport)).request?.(assignment);
+  if (requester === undefined) throw new Error(`${assignment.transport} has no requests`);
+  const payloadOf = payloadsOf(assignment.bytes);
+  const check = new SerialCheck(warmUp + count);
+  const latenciesNs = new Float64Array(count);
+  let serial = 0;
+
+  const ask = async () => {
+    const own = ++serial;
+    const askedNs = nowNs();
+    const answer = await requester.request(payloadOf(own));
+    const answeredNs = nowNs();
+    // An answer to another question counts as what it is: that one twice, and this one never.
+    check.arrived(Number(answer.serial));
+    if (own > warmUp) latenciesNs[own - warmUp - 1] = answeredNs - askedNs;
+  };
+  const askAll = async (many: number, speed: number) => {
+    if (perSecond === null) {
+      for (let asked = 0; asked < many; asked++) await ask();
+      return;
+    }
+    const answers: Promise<void>[] = [];
+    await paced(many, perSecond * speed, () => void answers.push(ask()));
+    await Promise.all(answers);
+  };
+
+  await askAll(warmUp, WARM_UP_SPEED);
+  await askAll(count, 1);
+  await requester.close();
+  bench.tell({ kind: "answered", latenciesNs, losses: check.losses });
+});

@@ -1,0 +1,71 @@
+import { runOneWay } from "../rounds/one-way.js";
+import { floorContestants } from "../floor/contestants.js";
+import type { Scenario } from "./scenario.js";
+import { latencyMetrics, transportContestants, type TransportRound } from "./transport-round.js";
+
+export const LATENCY_COLUMNS = ["p50Us", "p90Us", "p99Us", "maxUs"];
+
+/** From just before a publish to the first statement of the handler, in another process. */
+const ONE_WAY: TransportRound = {
+  takesPart: () => true,
+  measure: async (assignment, { leftovers }) => {
+    const { latenciesNs, losses } = await runOneWay(assignment, leftovers);
+    return { metrics: latencyMetrics(latenciesNs), latenciesNs, losses };
+  },
+};
+
+interface Pace {
+  readonly bytes: number;
+  readonly size: string;
+  readonly perSecond: number;
+  readonly count: number;
+  readonly warmUp: number;
+  readonly quickCount: number;
+  readonly isVariant?: boolean;
+}
+
+/** Single messages at a pace that nobody is full at. */
+export const LATENCY_SCENARIOS: readonly Scenario[] = [
+  latency("latency-500", { bytes: 512, size: "512 B", perSecond: 500, count: 1_000, warmUp: 3_000, quickCount: 100 }),
+  latency("latency-5000", {
+    ...{ bytes: 512, size: "512 B", perSecond: 5_000, count: 10_000, warmUp: 10_000 },
+    quickCount: 1_000,
+    isVariant: true,
+  }),
+  latency("latency-1k", {
+    bytes: 1_024,
+    size: "1 KB",
+    perSecond: 500,
+    count: 1_000,
+    warmUp: 2_000,
+    quickCount: 50,
+    isVariant: true,
+  }),
+  latency("latency-64k", {
+    bytes: 65_536,
+    size: "64 KB",
+    perSecond: 200,
+    count: 400,
+    warmUp: 600,
+    quickCount: 20,
+    isVariant: true,
+  }),
+  latency("latency-1m", { bytes: 1_048_576, size: "1 MB", perSecond: 20, count: 60, warmUp: 60, quickCount: 5 }),
+];
+
+function latency(id: string, { bytes, size, perSecond, count, warmUp, quickCount, isVariant = false }: Pace): Scenario {
+  const common = { bytes, perSecond, window: null, subscribers: 1 };
+  return {
+    id,
+    family: "latency",
+    title: `one-way latency, ${size}, ${perSecond.toLocaleString("en")}/s, 1 publisher, 1 subscriber`,
+    columns: LATENCY_COLUMNS,
+    isVariant,
+    full: { ...common, rounds: 7, count, warmUp },
+    quick: { ...common, rounds: 1, count: quickCount, warmUp: Math.ceil(quickCount / 5) },
+    contestants: async (only) => {
+      const transports = await transportContestants(ONE_WAY, only);
+      return bytes === 512 ? [...transports, ...floorContestants(only)] : transports;
+    },
+  };
+}
