@@ -16,6 +16,7 @@ const COMMANDS = [
   "dead",
   "doctor",
   "init",
+  "bench",
 ];
 
 test("help lists every command, and each command's help says what it is for, with examples", async (context) => {
