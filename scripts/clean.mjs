@@ -2,6 +2,13 @@
 import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
-for (const dir of ["build", "packages/core/dist", "packages/core/build", "packages/cli/dist", "packages/cli/build"]) {
+for (const dir of [
+  "build",
+  "packages/core/dist",
+  "packages/core/build",
+  "packages/cli/dist",
+  "packages/cli/build",
+  "bench/build",
+]) {
   await rm(fileURLToPath(new URL(`../${dir}`, import.meta.url)), { recursive: true, force: true });
 }

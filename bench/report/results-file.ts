@@ -13,8 +13,8 @@ export interface RunFacts<Configuration = unknown> {
   readonly configuration: Configuration;
 }
 
-/** From build/bench/report/ to bench/results/; git ignores all of it but `kept/`, where what the documentation cites goes. */
-const RESULTS_DIR = fileURLToPath(new URL("../../../bench/results", import.meta.url));
+/** From bench/build/report/ to bench/results/; git ignores all of it but `kept/`, where what the documentation cites goes. */
+const RESULTS_DIR = fileURLToPath(new URL("../../results", import.meta.url));
 
 /** Appends a line of JSON for each result. @returns the file */
 export function keepResults(facts: RunFacts, results: readonly object[]): string {
