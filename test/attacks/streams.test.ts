@@ -171,12 +171,13 @@ describe("streams of a neighbour, and neighbours of a stream", { skip: NEEDS_ROO
           files.writeSync(fd, `${whole.replace('"ü"', data)}\n`);
         }
         files.writeSync(fd, `${JSON.stringify(envelope(other, "siege.mallory", { data: "as another" }))}\n`);
-        files.writeSync(fd, `${JSON.stringify(envelope(me, "elsewhere"))}\n\n  \n`);
+        files.writeSync(fd, `${JSON.stringify(envelope(me, "elsewhere"))}\n \n\t\n`);
       },
       mallory.name,
       bob.name,
     );
-    await append("junk", [{ data: "m3" }]);
+    // An empty line ends a stream: nobody looks at what is behind it.
+    await append("junk", [{ data: "m3" }, "", { data: "behind the end" }, "{"]);
     await receiver.untilReceived(3);
     await assertDelivers(receiver, "b1");
     const expected = { "invalid-json": 5, "forged-source": 1, "not-for-this-subscription": 1 };

@@ -126,6 +126,29 @@ export function composeEnvelope(facts: EnvelopeFacts, options: EnvelopeOptions):
   return envelope as unknown as Envelope;
 }
 
+/**
+ * The same as text, one line, for data without options or a cause.
+ * @param topic which has been parsed
+ * @returns undefined when there is no such text, or it is not that simple: `composeEnvelope` tells
+ */
+export function plainEnvelopeText(
+  id: string,
+  source: string,
+  topic: string,
+  now: number,
+  data: unknown,
+): string | undefined {
+  let member: string;
+  try {
+    member = JSON.stringify({ data });
+  } catch {
+    return undefined;
+  }
+  if (member === "{}") return undefined;
+  const attributes = `{"specversion":"1.0","id":"${id}","source":"${source}","type":"${topic}","time":"${timeStamp(now)}"`;
+  return `${attributes},"topic":"${topic}",${member.slice(1)}\n`;
+}
+
 // prettier-ignore
 const ATTRIBUTES: ReadonlySet<string> = new Set([
   "type", "subject", "priority", "expiresInMs", "correlationId", "replyTo", "traceparent", "tracestate",
@@ -159,18 +182,24 @@ export function priorityOf(envelope: Envelope): number {
   return envelope.priority ?? DEFAULT_PRIORITY;
 }
 
-let second = Number.NaN;
-/** That second as text, up to its dot. */
-let secondText = "";
+/** One second as text, up to its dot. */
+interface Second {
+  ofMs: number;
+  text: string;
+}
+
+const TIMES: Second = { ofMs: Number.NaN, text: "" };
+const EXPIRIES: Second = { ofMs: Number.NaN, text: "" };
+const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 
 /** As `toISOString()`, which costs as much as the rest of an envelope; most messages share their second with others. */
-function timeStamp(ms: number): string {
-  const whole = Math.floor(ms / 1_000);
-  if (whole !== second) {
-    second = whole;
-    secondText = new Date(whole * 1_000).toISOString().slice(0, -4);
+function timeStamp(ms: number, last: Second = TIMES): string {
+  const whole = Math.floor(ms / 1_000) * 1_000;
+  if (whole !== last.ofMs) {
+    last.ofMs = whole;
+    last.text = new Date(whole).toISOString().slice(0, -4);
   }
-  return `${secondText}${String(ms - whole * 1_000).padStart(3, "0")}Z`;
+  return `${last.text}${String(ms - whole).padStart(3, "0")}Z`;
 }
 
 function set(envelope: Record<string, unknown>, name: string, value: unknown): void {
@@ -202,7 +231,8 @@ const RESERVED = new Set([
 ]);
 
 /** Whether `JSON.stringify` says of data what there is to say. */
-function isJson(data: unknown): boolean {
+/** Whether data is written as it is: no bytes, and nothing that JSON does not know. */
+export function isJson(data: unknown): boolean {
   if (typeof data === "object") return !(data instanceof Uint8Array);
   return typeof data === "string" || typeof data === "number" || typeof data === "boolean";
 }
@@ -222,11 +252,12 @@ function setData(envelope: Record<string, unknown>, data: unknown, contentType: 
 
 function expiry(now: number, expiresInMs: number | undefined): string | undefined {
   if (expiresInMs === undefined) return undefined;
-  const at = new Date(now + expiresInMs);
-  if (!(expiresInMs > 0) || Number.isNaN(at.getTime())) {
+  const at = Math.floor(now + expiresInMs);
+  // The last moment that Date knows of is in the year 275760, but RFC 3339 ends with 9999.
+  if (!(expiresInMs > 0) || !(at <= LAST_MS)) {
     throw invalid(`expiresInMs must be a positive number of milliseconds, not ${String(expiresInMs)}`);
   }
-  return at.toISOString();
+  return timeStamp(at, EXPIRIES);
 }
 
 function invalid(why: string): BusError {

@@ -31,15 +31,19 @@ const SEEN_FOR_MS = 10;
  */
 const KNOWN_AFTER_MS = 15;
 
-/** When a publisher began to look at something, by a clock that may stand still while the machine sleeps, and one that can be set. */
-export class Look {
-  readonly #steady = performance.now();
-  readonly #wall = Date.now();
+/** By a clock that may stand still while the machine sleeps, and by one that can be set. In milliseconds. */
+export interface Moment {
+  readonly steady: number;
+  readonly wall: number;
+}
 
-  /** Whether what was seen then counts now. */
-  isRecent(): boolean {
-    return performance.now() - this.#steady < SEEN_FOR_MS && Math.abs(Date.now() - this.#wall) < SEEN_FOR_MS;
-  }
+export function moment(): Moment {
+  return { steady: performance.now(), wall: Date.now() };
+}
+
+/** Whether what a publisher began to look at `then` counts `now`. */
+export function isRecent(then: Moment, now: Moment): boolean {
+  return now.steady - then.steady < SEEN_FOR_MS && Math.abs(now.wall - then.wall) < SEEN_FOR_MS;
 }
 
 /** Whether every publisher has looked again since a moment by performance.now(). */

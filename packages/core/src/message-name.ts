@@ -62,8 +62,9 @@ export class NameSource {
   readonly #random = new RandomText();
   readonly #nextUlid = monotonicFactory(() => this.#random.fraction());
 
-  ulid(): string {
-    return this.#nextUlid();
+  /** @param nowMs in ms since 1970 */
+  ulid(nowMs: number = Date.now()): string {
+    return this.#nextUlid(nowMs);
   }
 
   /**

@@ -49,6 +49,8 @@ export class Spool implements SpoolFacts, SpoolServices {
   readonly schemas: TopicSchemas;
   readonly user: string;
   readonly uid: number;
+  /** `/agents/<user>`. */
+  readonly source: string;
 
   readonly subscriptionsDir: string;
   readonly queuesDir: string;
@@ -70,15 +72,11 @@ export class Spool implements SpoolFacts, SpoolServices {
     this.schemas = services.schemas;
     this.user = account.user;
     this.uid = account.uid;
+    this.source = `/agents/${account.user}`;
     this.subscriptionsDir = join(facts.path, "subscriptions");
     this.queuesDir = join(facts.path, "queues");
     this.outboxDir = join(facts.path, "outbox", account.user);
     this.runDir = join(facts.path, "run", account.user);
-  }
-
-  /** `/agents/<user>`. */
-  get source(): string {
-    return `/agents/${this.user}`;
   }
 
   /** Makes this account's own directory outside of `subscriptions/`, unless it stands there already. */

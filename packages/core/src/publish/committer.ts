@@ -1,5 +1,5 @@
 import { ignoreMissing } from "../directory.js";
-import { Look } from "../freshness.js";
+import { moment } from "../freshness.js";
 import type { Spool } from "../spool.js";
 import type { Backlog } from "./backlog.js";
 import { Drafts, type Draft } from "./drafts.js";
@@ -17,13 +17,13 @@ export class Committer {
   readonly #spool: Spool;
   readonly #drafts: Drafts;
   readonly #fanOut: FanOut;
-  readonly #streams: Streams;
+  readonly streams: Streams;
 
   constructor(spool: Spool, backlog: Backlog) {
     this.#spool = spool;
     this.#drafts = new Drafts(spool);
     this.#fanOut = new FanOut(spool, this.#drafts, backlog);
-    this.#streams = new Streams(spool, this.#drafts);
+    this.streams = new Streams(spool, this.#drafts);
   }
 
   /**
@@ -36,14 +36,14 @@ export class Committer {
     const mayGrow = sync === "none" && !keepsLink;
     if (mayGrow && this.#append(priority, text, lines, targets)) return { stored: targets, gone: [], failed: [] };
     const bytes = Buffer.from(text);
-    const isStream = this.#streams.turnOver(priority, bytes.length, targets) && mayGrow;
+    const isStream = this.streams.turnOver(priority, bytes.length, targets) && mayGrow;
     const fileName = this.#spool.names.messageFile(priority, order, isStream ? ".jsonl" : ".json");
     const draft = this.#drafts.write(bytes);
     if (sync !== "none") return this.#commitToDisk(parcel, draft, fileName, targets);
-    const look = new Look();
+    const look = moment();
     const delivery = this.#fanOut.link(draft, fileName, targets);
     if (!isStream || delivery.stored.length < targets.length) return this.#finish(parcel, draft, fileName, delivery);
-    this.#streams.begin(draft, fileName, bytes.length, lines, targets, look);
+    this.streams.begin(draft, fileName, bytes.length, lines, targets, look);
     return delivery;
   }
 
@@ -57,13 +57,13 @@ export class Committer {
   }
 
   close(): void {
-    this.#streams.close();
+    this.streams.close();
     this.#drafts.close();
   }
 
   #append(priority: number, text: string, lines: number, targets: readonly Target[]): boolean {
     try {
-      return this.#streams.append(priority, text, lines, targets);
+      return this.streams.append(priority, text, lines, targets);
     } catch {
       // A file of its own tells whether it is the disk or the stream.
       return false;

@@ -1,11 +1,14 @@
 import { SYNC_READ_BYTES } from "../bounded-read.js";
+import { DEFAULT_PRIORITY } from "../envelope.js";
 import { errnoOf, fromErrno } from "../errors.js";
+import type { Moment } from "../freshness.js";
 import type { Spool } from "../spool.js";
 import { whenReady } from "../when-ready.js";
 import { Backlog } from "./backlog.js";
 import { Committer, type Committed } from "./committer.js";
 import { LateDelivery } from "./late-delivery.js";
 import { closed, goneAddress, nobody, NOBODY, type Outcome, type Parcel } from "./parcel.js";
+import type { Lane } from "./streams.js";
 import { SubscriptionIndex } from "./subscription-index.js";
 import type { Target } from "./target.js";
 
@@ -13,6 +16,20 @@ import type { Target } from "./target.js";
 const MAX_SHARED = 256;
 /** … and so many bytes: as many as a receiver reads without a detour through the thread pool. */
 const MAX_SHARED_BYTES = SYNC_READ_BYTES;
+
+/** A route is gone by for so long, in milliseconds. */
+const ROUTE_FOR_MS = 100;
+const MAX_ROUTES = 1_000;
+
+/** The way that a message to a topic took a moment ago, when it was appended to a stream. */
+export interface Route {
+  readonly lane: Lane;
+  readonly labels: readonly string[];
+  /** By performance.now(). */
+  readonly until: number;
+  /** Of the list of subscriptions. */
+  readonly version: number;
+}
 
 interface Waiting {
   readonly parcel: Parcel;
@@ -44,6 +61,7 @@ export class Outbox {
   /** Set while a commit waits for the disk or the account database. */
   #running: Promise<void> | undefined;
   readonly #unsettled = new Set<Promise<unknown>>();
+  readonly #routes = new Map<string, Route>();
 
   constructor(spool: Spool) {
     this.#spool = spool;
@@ -56,7 +74,7 @@ export class Outbox {
   /** @returns a promise when it has to wait: for the rest of the tick, the disk, the account database, or room @throws BusError */
   put(parcel: Parcel): Outcome | Promise<Outcome> {
     if (this.#closing.signal.aborted) throw closed();
-    const isAlone = !this.#isGathering && this.#queue.length === 0 && this.#running === undefined;
+    const isAlone = this.#isAlone;
     this.#gather();
     if (!isAlone || parcel.sync !== "none") return this.#enqueue(parcel);
     const identifying = this.#index.isFresh(parcel.to) ? undefined : this.#refresh();
@@ -68,7 +86,35 @@ export class Outbox {
     if (targets.length === 0) return NOBODY;
     const outcome = whenReady(this.#deliver([parcel], targets), (delivered) => this.#outcomeOf(parcel, delivered));
     if (outcome instanceof Promise) this.#track(outcome);
+    else this.#noteRoute(parcel, targets, outcome);
     return outcome;
+  }
+
+  /**
+   * How the next message to a topic may go without being looked up.
+   * @returns undefined when it goes by `put()`, which finds out and notes it
+   */
+  routeTo(topic: string, now: Moment): Route | undefined {
+    const route = this.#routes.get(topic);
+    if (route === undefined || now.steady >= route.until || route.version !== this.#index.version) return undefined;
+    return this.#isAlone && this.#index.isFreshAt(now) ? route : undefined;
+  }
+
+  /**
+   * Appends a line.
+   * @param bytes that it has at the most
+   * @returns whether it is stored; when not, some may have it, and it has to be sent again. undefined when the route does not take it
+   */
+  sendBy({ lane }: Route, line: string, bytes: number, now: Moment): boolean | undefined {
+    const { streams } = this.#committer;
+    if (!streams.takes(lane, bytes, 1, now)) return undefined;
+    this.#gather();
+    try {
+      return streams.appendTo(lane, line);
+    } catch {
+      // A file of its own tells whether it is the disk or the stream.
+      return false;
+    }
   }
 
   /** Removes a publisher's own link. */
@@ -88,6 +134,22 @@ export class Outbox {
     await this.drain();
     this.#committer.close();
     this.#index.close();
+  }
+
+  /** Nobody is before it in this tick. */
+  get #isAlone(): boolean {
+    return !this.#isGathering && this.#queue.length === 0 && this.#running === undefined;
+  }
+
+  /** Whoever lines up for room, has a schema or a priority of its own, goes by `put()`. */
+  #noteRoute({ to, topic, priority, sync, keepsLink }: Parcel, targets: readonly Target[], outcome: Outcome): void {
+    if (to !== undefined || sync !== "none" || keepsLink || priority !== DEFAULT_PRIORITY) return;
+    if (outcome.stored.length < targets.length || this.#spool.schemas.knows(topic)) return;
+    const lane = this.#committer.streams.laneTo(priority, targets);
+    if (lane === undefined) return;
+    if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
+    const until = performance.now() + ROUTE_FOR_MS;
+    this.#routes.set(topic, { lane, labels: outcome.stored, until, version: this.#index.version });
   }
 
   #enqueue(parcel: Parcel): Promise<Outcome> {
@@ -262,8 +324,10 @@ export class Outbox {
       failed: failed.length === 0 ? NONE : failed.map(({ target, error }) => ({ label: target.label, error })),
       keptPaths: keptPath === undefined ? NONE : [keptPath],
     };
-    const mustWait = full.length > 0 && parcel.onFull === "wait";
-    return mustWait ? this.#late.waitForRoom(parcel, outcome, this.#closing.signal) : outcome;
+    if (full.length === 0 || parcel.onFull !== "wait") return outcome;
+    // Nothing overtakes it.
+    this.#routes.clear();
+    return this.#late.waitForRoom(parcel, outcome, this.#closing.signal);
   }
 }
 

@@ -8,8 +8,9 @@ import type { Spool } from "../spool.js";
 import { parseAddress, parseTopic } from "../topics.js";
 import { whenReady } from "../when-ready.js";
 import type { SyncLevel } from "./fan-out.js";
+import { Express } from "./express.js";
 import { Outbox } from "./outbox.js";
-import type { FullPolicy, Outcome } from "./parcel.js";
+import { NOBODY, type FullPolicy, type Outcome } from "./parcel.js";
 import { Receipt } from "./receipt.js";
 
 export interface PublishOptions extends EnvelopeOptions {
@@ -62,6 +63,7 @@ export class Publisher {
   readonly #sync: SyncLevel;
   readonly #cause: Cause | undefined;
   readonly #outbox: Outbox;
+  readonly #express: Express;
   /** Set while a publish waits for its topic's schema to load: the ones after it must not overtake. */
   #preparing: Promise<void> | undefined;
 
@@ -71,16 +73,30 @@ export class Publisher {
     this.#sync = sync;
     this.#cause = cause;
     this.#outbox = new Outbox(spool);
+    this.#express = new Express(spool, this.#outbox);
   }
 
   /** @returns a promise when it has to wait: for the rest of the tick, a schema, the disk, or room @throws as `Bus.publish` */
   publish(destination: string, data: unknown, options: PublishOptions = NONE): PublishResult | Promise<PublishResult> {
-    if (options !== NONE) checkOptions(options);
+    if (options === NONE) {
+      const sent = this.#sendAtOnce(destination, data);
+      if (sent !== undefined) return sent;
+    } else checkOptions(options);
     options.signal?.throwIfAborted();
     const to = destination.startsWith("@") ? destination : undefined;
     const envelope = this.#compose(destination, to, data, options);
     const text = this.#serialize(envelope);
     return whenReady(this.#satisfiesSchema(envelope, text), () => this.#send(envelope, text, options));
+  }
+
+  /** @returns undefined when it has to go the long way */
+  #sendAtOnce(topic: string, data: unknown): PublishResult | Promise<PublishResult> | undefined {
+    if (this.#preparing !== undefined || this.#sync !== "none") return undefined;
+    const sent = this.#express.send(topic, data, this.#cause);
+    if (sent === undefined) return undefined;
+    const { id, text, route, isStored } = sent;
+    if (isStored) return { id, topic, subscriptions: route.labels, full: NOBODY.full };
+    return this.#send(JSON.parse(text) as Envelope, text, NONE);
   }
 
   #send(envelope: Envelope, text: string, options: PublishOptions): PublishResult | Promise<PublishResult> {

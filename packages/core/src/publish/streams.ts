@@ -1,6 +1,6 @@
 import { atExit } from "../at-exit.js";
 import { writeAll } from "../file-system.js";
-import { Look } from "../freshness.js";
+import { isRecent, moment, type Moment } from "../freshness.js";
 import { MAX_GROWTH_MS, sealOf, ulidOf, ulidTimeMs } from "../message-name.js";
 import type { Spool } from "../spool.js";
 import type { Draft, Drafts } from "./drafts.js";
@@ -24,7 +24,7 @@ const WORTHWHILE_LINES = 8;
 const PAUSE_MS = 10_000;
 
 /** The messages of one priority to the same subscriptions, one after another. */
-interface Lane {
+export interface Lane {
   readonly targets: readonly Target[];
   readonly priority: number;
   /** Of the last message; by performance.now(). */
@@ -41,7 +41,7 @@ interface Stream {
   /** … and by its name, in ms since 1970. */
   readonly beganMs: number;
   /** When no receiver had stopped reading it. */
-  look: Look;
+  look: Moment;
   lines: number;
   bytes: number;
 }
@@ -79,17 +79,39 @@ export class Streams {
    */
   append(priority: number, text: string, lines: number, targets: readonly Target[]): boolean {
     const lane = this.#laneOf(priority, targets);
-    const stream = lane?.stream;
-    if (lane === undefined || stream === undefined || text.length > MAX_APPENDED_BYTES) return false;
+    if (lane?.stream === undefined || text.length > MAX_APPENDED_BYTES) return false;
     const bytes = SCRATCH.write(text);
-    if (!this.#hasRoom(lane, stream, bytes, lines)) return false;
+    return this.takes(lane, bytes, lines, moment()) && this.#write(lane, bytes, lines);
+  }
+
+  /** The lane of messages to these subscriptions. It stays theirs as long as it takes any. */
+  laneTo(priority: number, targets: readonly Target[]): Lane | undefined {
+    return this.#laneOf(priority, targets);
+  }
+
+  /** Whether so many lines may be appended. @param bytes that they have at the most */
+  takes({ lastAt, stream }: Lane, bytes: number, lines: number, now: Moment): boolean {
+    if (stream === undefined || bytes > this.#maxAppended) return false;
+    if (now.steady - lastAt >= SOON_MS || isOld(stream, now)) return false;
+    return stream.bytes + bytes <= this.#maxBytes && stream.lines + lines <= MAX_LINES;
+  }
+
+  /** Appends one line. @param lane which takes it @returns as `append` @throws as `append` */
+  appendTo(lane: Lane, line: string): boolean {
+    return this.#write(lane, SCRATCH.write(line), 1);
+  }
+
+  /** Appends the first bytes of the scratch buffer. */
+  #write(lane: Lane, bytes: number, lines: number): boolean {
+    const stream = lane.stream as Stream;
     try {
       writeAll(this.#spool.fileSystem, stream.draft.fd, SCRATCH, bytes);
       stream.lines += lines;
       stream.bytes += bytes;
-      lane.lastAt = performance.now();
-      if (stream.look.isRecent() || this.#isRead(stream, targets)) return true;
-      if (stream.lines < WORTHWHILE_LINES) lane.pausedUntil = performance.now() + PAUSE_MS;
+      const now = moment();
+      lane.lastAt = now.steady;
+      if (isRecent(stream.look, now) || this.#isRead(stream, lane.targets)) return true;
+      if (stream.lines < WORTHWHILE_LINES) lane.pausedUntil = now.steady + PAUSE_MS;
     } catch (error) {
       // It may end in a torn line, which no reader takes for a message.
       this.#abandon(lane);
@@ -122,7 +144,7 @@ export class Streams {
   }
 
   /** From now on a file can be appended to. The caller leaves its draft to this. @param look from before it was linked */
-  begin(draft: Draft, fileName: string, bytes: number, lines: number, targets: readonly Target[], look: Look): void {
+  begin(draft: Draft, fileName: string, bytes: number, lines: number, targets: readonly Target[], look: Moment): void {
     const [first] = targets;
     const lane = first && this.#lanes.get(first);
     if (lane === undefined) return this.#drafts.release(draft);
@@ -156,19 +178,17 @@ export class Streams {
     return Math.min(MAX_APPENDED_BYTES, this.#spool.limits.maxEnvelopeBytes);
   }
 
-  #hasRoom({ lastAt }: Lane, stream: Stream, bytes: number, lines: number): boolean {
-    if (bytes > this.#maxAppended || performance.now() - lastAt >= SOON_MS || isOld(stream)) return false;
-    const maxBytes = Math.min(MAX_BYTES, this.#spool.limits.maxEnvelopeBytes);
-    return stream.bytes + bytes <= maxBytes && stream.lines + lines <= MAX_LINES;
+  get #maxBytes(): number {
+    return Math.min(MAX_BYTES, this.#spool.limits.maxEnvelopeBytes);
   }
 
   /** Whether everybody reads on, or had not stopped when the bytes were written. The age comes last: see above. */
   #isRead(stream: Stream, targets: readonly Target[]): boolean {
-    stream.look = new Look();
+    stream.look = moment();
     for (const target of targets) if (target.holds(stream.seal)) return false;
     // Theirs, and that of the outbox.
     if (this.#spool.fileSystem.fstat(stream.draft.fd).nlink !== targets.length + 1) return false;
-    return !isOld(stream);
+    return !isOld(stream, moment());
   }
 
   /** Nothing more is appended, and its readers need not wait for more. */
@@ -196,6 +216,6 @@ export class Streams {
   }
 }
 
-function isOld({ beganAt, beganMs }: Stream): boolean {
-  return performance.now() - beganAt >= MAX_GROWTH_MS || Math.abs(Date.now() - beganMs) >= MAX_GROWTH_MS;
+function isOld({ beganAt, beganMs }: Stream, now: Moment): boolean {
+  return now.steady - beganAt >= MAX_GROWTH_MS || Math.abs(now.wall - beganMs) >= MAX_GROWTH_MS;
 }

@@ -1,5 +1,5 @@
 import { BusError, errnoOf, fromErrno } from "../errors.js";
-import { beforeReading, isProof, Look } from "../freshness.js";
+import { beforeReading, isProof, isRecent, moment, type Moment } from "../freshness.js";
 import type { Presence } from "../presence.js";
 import type { Spool } from "../spool.js";
 import {
@@ -44,7 +44,8 @@ export class SubscriptionIndex {
   readonly #spool: Spool;
   readonly #listings: readonly [Listing, Listing];
   #matches = new Map<string, readonly Target[]>();
-  #look: Look | undefined;
+  #version = 0;
+  #look: Moment | undefined;
   #askAgainAt = 0;
   #lookAtQueuesAt = 0;
 
@@ -59,7 +60,12 @@ export class SubscriptionIndex {
    * @param to a direct message's address. Nobody waits until an inbox or a mailbox is known: one that is not is looked for.
    */
   isFresh(to: string | undefined): boolean {
-    return this.#look?.isRecent() === true && (to === undefined || this.#find(to) !== undefined);
+    return this.isFreshAt(moment()) && (to === undefined || this.#find(to) !== undefined);
+  }
+
+  /** The same for topics. */
+  isFreshAt(now: Moment): boolean {
+    return this.#look !== undefined && isRecent(this.#look, now);
   }
 
   /**
@@ -69,23 +75,28 @@ export class SubscriptionIndex {
   refresh(): void | Promise<void> {
     const [subscriptions, queues] = this.#listings;
     const now = performance.now();
-    const look = new Look();
+    const look = moment();
     this.#look = undefined;
     const haveChanged = subscriptions.refresh();
     // In this order: whoever has bumped the first one had changed the second one before.
     // Before anything else can fail: this change is not told of again.
     if (haveChanged) {
-      this.#matches = new Map();
+      this.#forgetMatches();
       this.#lookAtQueuesAt = 0;
     }
     if (now >= this.#lookAtQueuesAt) {
-      if (queues.refresh()) this.#matches = new Map();
+      if (queues.refresh()) this.#forgetMatches();
       this.#lookAtQueuesAt = now + LOOK_AT_QUEUES_MS;
     }
     // Only a look that has succeeded counts.
     this.#look = look;
     if (subscriptions.unknownOwners.size + queues.unknownOwners.size === 0 || now < this.#askAgainAt) return;
     return this.#identify([...subscriptions.unknownOwners, ...queues.unknownOwners]);
+  }
+
+  /** Another number whenever the answers may be others. */
+  get version(): number {
+    return this.#version;
   }
 
   /** The subscriptions whose patterns match; those of dead processes left out. */
@@ -126,6 +137,7 @@ export class SubscriptionIndex {
 
   /** A subscription turned out to be gone: looks at everything again. */
   forget(): void {
+    this.#version++;
     for (const listing of this.#listings) listing.forget();
     this.#lookAtQueuesAt = 0;
     this.#look = undefined;
@@ -135,13 +147,18 @@ export class SubscriptionIndex {
     for (const target of this.all()) target.unpin();
   }
 
+  #forgetMatches(): void {
+    this.#matches = new Map();
+    this.#version++;
+  }
+
   async #identify(uids: readonly number[]): Promise<void> {
     this.#askAgainAt = performance.now() + ASK_AGAIN_MS;
     const users = await Promise.all(uids.map((uid) => this.#spool.accounts.findUser(uid)));
     if (users.every((user) => user === undefined)) return;
     for (const listing of this.#listings) listing.forget();
     for (const listing of this.#listings) listing.refresh();
-    this.#matches = new Map();
+    this.#forgetMatches();
   }
 
   #noSuchAddress(address: string, user: string, directoryName: string): BusError {

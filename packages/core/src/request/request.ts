@@ -41,20 +41,8 @@ export async function request<Data>(
   // Whoever knew it could have somebody else's question answered in the place of this one.
   const id = spool.names.secretUlid();
   const from = destination.startsWith("@") ? parseAddress(destination).user : undefined;
-  const waiting = new AbortController();
-  const answered = new Promise<Message>((resolve, reject) => {
-    mailbox.expect(id, { from, answer: resolve, fail: reject });
-    const timer = setTimeout(() => reject(timedOut(destination, timeoutMs)), timeoutMs);
-    const onAbort = () => reject(signal?.reason as Error);
-    signal?.addEventListener("abort", onAbort);
-    waiting.signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-      mailbox.forget(id);
-    });
-  });
-  // The publish may fail first; then nobody looks at this one.
-  answered.catch(() => undefined);
+  const answer = new AwaitedAnswer(mailbox, id, from, signal);
+  answer.failAfter(timeoutMs, () => timedOut(destination, timeoutMs));
   try {
     const publishing = {
       expiresInMs: timeoutMs,
@@ -66,12 +54,47 @@ export async function request<Data>(
       signal,
     };
     await publisher.publish(destination, data, publishing);
-    const message = await answered;
+    const message = await answer.arrived;
     const failure = failureOf(message);
     if (failure !== undefined) throw failure;
     return message as Message<Data>;
   } finally {
-    waiting.abort();
+    answer.stop();
+  }
+}
+
+/** The answer to one request: a promise, and all that has to be undone when nobody waits for it any more. */
+class AwaitedAnswer {
+  readonly arrived: Promise<Message>;
+  readonly #mailbox: ReplyMailbox;
+  readonly #id: string;
+  readonly #signal: AbortSignal | undefined;
+  #fail!: (reason: Error) => void;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #onAbort = () => this.#fail(this.#signal?.reason as Error);
+
+  /** @param from only this account may answer; undefined when any may */
+  constructor(mailbox: ReplyMailbox, id: string, from: string | undefined, signal: AbortSignal | undefined) {
+    this.#mailbox = mailbox;
+    this.#id = id;
+    this.#signal = signal;
+    this.arrived = new Promise((resolve, reject) => {
+      this.#fail = reject;
+      mailbox.expect(id, { from, answer: resolve, fail: reject });
+    });
+    // The publish may fail first; then nobody looks at this one.
+    this.arrived.catch(() => undefined);
+    signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  failAfter(timeoutMs: number, error: () => Error): void {
+    this.#timer = setTimeout(() => this.#fail(error()), timeoutMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#mailbox.forget(this.#id);
   }
 }
 
