@@ -15,7 +15,7 @@ const CLOSING = 0x7d;
 /** Whether JSON text is nested too deeply; to be asked before it is parsed. @param json which need not be JSON */
 export function isNestedTooDeeply(json: string): boolean {
   // What is too short for so many openings and as many closings is no JSON, or not so deep.
-  if (json.length <= 2 * MAX_NESTING || hasFewOpenings(json)) return false;
+  if (json.length < 2 * (MAX_NESTING + 1) || hasFewOpenings(json)) return false;
   let depth = 0;
   for (let i = 0; i < json.length; i++) {
     const unit = json.charCodeAt(i);

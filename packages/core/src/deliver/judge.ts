@@ -5,6 +5,7 @@ import type { SubscriptionRecord } from "../subscription-record.js";
 import type { Violations } from "../schema-compiler.js";
 import { compilePatterns } from "../topics.js";
 import { whenReady } from "../when-ready.js";
+import { PlainEnvelopes } from "./plain-envelopes.js";
 import { printable, type RefusalReason } from "./refusal.js";
 
 /** The account that wrote a message, vouched for by the kernel. */
@@ -32,6 +33,7 @@ export class Judge {
   readonly #record: SubscriptionRecord;
   readonly #matches: (topic: string) => boolean;
   readonly #createdMs: number;
+  readonly #plain = new PlainEnvelopes();
 
   constructor(spool: Spool, record: SubscriptionRecord) {
     this.#spool = spool;
@@ -60,7 +62,10 @@ export class Judge {
     if (line.length > maxEnvelopeBytes) {
       return refusal(sender, "too-large", `${line.length} characters, at most ${maxEnvelopeBytes} bytes`);
     }
-    if (!validateEnvelope(value)) return refusal(sender, "invalid-envelope", describeErrors());
+    if (!this.#plain.include(value)) {
+      if (!validateEnvelope(value)) return refusal(sender, "invalid-envelope", describeErrors());
+      this.#plain.note(value as Envelope);
+    }
     const envelope = value as Envelope;
     if (!this.#maySpeakAs(envelope.source, sender)) {
       return refusal(

@@ -185,10 +185,12 @@ function envelopesAmong(bytes: Buffer, length: number, firstIndex: number): Load
 /** @param text whole lines */
 function envelopesOf(text: string, firstIndex: number): LoadedEnvelope[] {
   const envelopes: LoadedEnvelope[] = [];
+  const mayHoldNull = text.includes("null");
   for (let start = 0, end; start < text.length; start = end) {
     end = text.indexOf("\n", start) + 1;
     const raw = text.slice(start, end);
-    if (!isBlank(raw)) envelopes.push({ index: firstIndex + envelopes.length, value: parseLine(raw), raw });
+    if (!isBlank(raw))
+      envelopes.push({ index: firstIndex + envelopes.length, value: parseLine(raw, mayHoldNull), raw });
   }
   return envelopes;
 }
@@ -200,8 +202,9 @@ function isBlank(line: string): boolean {
 }
 
 /** undefined when it is not JSON, or nested too deeply. */
-function parseLine(line: string): unknown {
-  return isNestedTooDeeply(line) ? undefined : parseEnvelope(line);
+function parseLine(line: string, mayHoldNull = true): unknown {
+  if (isNestedTooDeeply(line)) return undefined;
+  return mayHoldNull ? parseEnvelope(line) : parse(line);
 }
 
 /** JSON, without the attributes that are null: CloudEvents' JSON format (chapter 2.2) takes null for absent. */

@@ -48,16 +48,15 @@ interface OpenStream extends FollowedStream {
   sealedAt: number | undefined;
 }
 
-/** A message of an open stream. */
-interface Line {
-  readonly step: Step | Promise<Step>;
-  readonly place: Place;
-}
-
 /** Where a message stands among the files. */
 interface Place {
   readonly priority: number;
   readonly ulid: string;
+}
+
+/** A message of an open stream. */
+interface Line extends Place {
+  readonly step: Step | Promise<Step>;
 }
 
 /** By performance.now(). */
@@ -155,11 +154,11 @@ export class OpenStreams {
         if (stream.lines.length === 0 && stream.reader.isEnded) this.#endNow(stream);
       }
       const line = stream.lines.at(-1);
-      if (line === undefined || (first !== undefined && !isBefore(line.place, first.place))) continue;
+      if (line === undefined || (first !== undefined && !isBefore(line, first))) continue;
       best = stream;
       first = line;
     }
-    if (first === undefined || (head !== undefined && nameOf(first.place) > head)) return undefined;
+    if (first === undefined || (head !== undefined && nameOf(first) > head)) return undefined;
     best?.lines.pop();
     return first.step;
   }
@@ -312,8 +311,9 @@ export class OpenStreams {
       const step = this.#host.judge(stream, loaded);
       // Whoever takes it gets the error; until then nobody waits for it.
       if (step instanceof Promise) step.catch(() => undefined);
-      stream.place = later(stream.place, loaded.value);
-      lines.push({ step, place: stream.place });
+      const line = lineAt(stream.place, loaded.value, step);
+      stream.place = line;
+      lines.push(line);
     }
     stream.lines = [...lines.reverse(), ...stream.lines];
     return true;
@@ -357,14 +357,15 @@ function isBefore(a: Place, b: Place): boolean {
 }
 
 /**
- * Where a message stands: at its own priority and its id, which it got when it was sent, whatever the file is called
- * (place-in-order.ts); but never before the one in front of it. What only looks like a ULID gets behind others at the worst.
+ * A message stands at its own priority and its id, which it got when it was sent, whatever the file is called (place-in-order.ts); but
+ * never before the one in front of it. What only looks like a ULID gets behind others at the worst.
  */
-function later(place: Place, value: unknown): Place {
-  const { id, priority } = (value ?? {}) as { id?: unknown; priority?: unknown };
-  if (typeof id !== "string" || id.length !== ULID_LENGTH) return place;
-  const own = { priority: typeof priority === "number" ? priority : DEFAULT_PRIORITY, ulid: id };
-  return isBefore(place, own) ? own : place;
+function lineAt(before: Place, value: unknown, step: Step | Promise<Step>): Line {
+  const { id, priority = DEFAULT_PRIORITY } = (value ?? {}) as { id?: unknown; priority?: unknown };
+  if (typeof id !== "string" || id.length !== ULID_LENGTH || typeof priority !== "number")
+    return { step, priority: before.priority, ulid: before.ulid };
+  const line = { step, priority, ulid: id };
+  return isBefore(before, line) ? line : { step, priority: before.priority, ulid: before.ulid };
 }
 
 function letGo({ reader, watcher }: OpenStream): void {

@@ -29,6 +29,8 @@ export interface Taken extends ClaimedEnvelope {
   readonly attempt: number;
   /** It was in work when a consumer died, and may be what killed it. */
   readonly isSuspect: boolean;
+  /** Of those who keep account of it (in-work.ts). */
+  slot: number;
 }
 
 /** What is to be done with one envelope of a claimed file. */
@@ -142,10 +144,11 @@ export class Taker {
       if (this.isRepeat(step)) return this.#drop(claim, index, () => this.#reports.duplicate());
       const { envelope, sender } = verdict;
       claim.begin(index);
-      this.#inWork.add(sender.uid, envelope.id);
+      const taken = { claim, index, attempt, isSuspect, envelope, raw, sender, slot: 0 };
+      this.#inWork.add(taken);
       // From now on a second copy in new/ is a repeat. What is put back comes from retry/, where no copy is suspected.
       this.#seen.add(sender.uid, envelope.id);
-      return { claim, index, attempt, isSuspect, envelope, raw, sender };
+      return taken;
     } catch (error) {
       throw fromErrno(error, "settle a message in", this.#directories.path);
     }
@@ -172,8 +175,8 @@ export class Taker {
   }
 
   /** An envelope is settled or put back. */
-  finish({ sender, envelope }: Taken): void {
-    this.#inWork.delete(sender.uid, envelope.id);
+  finish(taken: Taken): void {
+    this.#inWork.delete(taken);
   }
 
   /** Deals with an entry of `new/` that is not a message file. */
