@@ -220,13 +220,17 @@ export class Taker {
     if (this.#directories.record.streams !== true || !this.streams.hasRoom) return false;
     const reader = StreamReader.open(this.#spool, claim.path);
     if (!(reader instanceof StreamReader)) return false;
-    // Uids are recycled: whose file it is, the account files must say that are there after it.
-    if (reader.uid !== this.#spool.uid) this.#spool.accounts.refresh();
-    const user = this.#spool.accounts.userOf(reader.uid);
-    const sender = user === undefined ? undefined : { user, uid: reader.uid };
-    if (sender !== undefined && this.streams.open({ claim, pending, reader, sender })) return true;
-    reader.close();
-    return false;
+    let isOpen = false;
+    try {
+      // Uids are recycled: whose file it is, the account files must say that are there after it.
+      if (reader.uid !== this.#spool.uid) this.#spool.accounts.refresh();
+      const user = this.#spool.accounts.userOf(reader.uid);
+      const sender = user === undefined ? undefined : { user, uid: reader.uid };
+      isOpen = sender !== undefined && this.streams.open({ claim, pending, reader, sender });
+    } finally {
+      if (!isOpen) reader.close();
+    }
+    return isOpen;
   }
 
   #isDirectory(path: string): boolean {

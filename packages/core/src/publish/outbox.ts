@@ -20,6 +20,12 @@ const MAX_SHARED_BYTES = SYNC_READ_BYTES;
 /** A route is gone by for so long, in milliseconds. */
 const ROUTE_FOR_MS = 100;
 const MAX_ROUTES = 1_000;
+/** Messages that follow each other this closely may be of one tick, in milliseconds. */
+const BURST_MS = 0.1;
+/** A look that is older than this is repeated ahead of time where another message came within it, in milliseconds … */
+const LOOK_AHEAD_MS = 4;
+/** … and not at once: the subscriber that has just been woken may be waiting for this very processor. */
+const LOOK_AHEAD_AFTER_MS = 1;
 
 /** The way that a message to a topic took a moment ago, when it was appended to a stream. */
 export interface Route {
@@ -62,6 +68,7 @@ export class Outbox {
   #running: Promise<void> | undefined;
   readonly #unsettled = new Set<Promise<unknown>>();
   readonly #routes = new Map<string, Route>();
+  #lookingAhead: NodeJS.Timeout | undefined;
 
   constructor(spool: Spool) {
     this.#spool = spool;
@@ -108,13 +115,33 @@ export class Outbox {
   sendBy({ lane }: Route, line: string, bytes: number, now: Moment): boolean | undefined {
     const { streams } = this.#committer;
     if (!streams.takes(lane, bytes, 1, now)) return undefined;
-    this.#gather();
+    const pauseMs = now.steady - lane.lastAt;
+    // One that comes so soon after another may be of the same tick, and so may be the next.
+    if (pauseMs < BURST_MS) this.#gather();
     try {
-      return streams.appendTo(lane, line);
+      const isStored = streams.appendTo(lane, line);
+      if (pauseMs < LOOK_AHEAD_MS && isStored) this.#lookAhead(lane, now);
+      return isStored;
     } catch {
       // A file of its own tells whether it is the disk or the stream.
       return false;
     }
+  }
+
+  /** While messages follow each other closely, what they go by is looked up between them, and not by the one whose turn it is. */
+  #lookAhead(lane: Lane, now: Moment): void {
+    if (this.#lookingAhead !== undefined || !this.#index.isOlderThan(LOOK_AHEAD_MS, now)) return;
+    this.#lookingAhead = setTimeout(() => {
+      this.#lookingAhead = undefined;
+      if (this.#closing.signal.aborted || !this.#isAlone) return;
+      try {
+        const identifying = this.#index.refresh();
+        if (identifying !== undefined) this.#waitFor(identifying);
+        this.#committer.streams.lookAgain(lane);
+      } catch {
+        // Whoever comes next finds out, and is told.
+      }
+    }, LOOK_AHEAD_AFTER_MS).unref();
   }
 
   /** Removes a publisher's own link. */
@@ -132,6 +159,7 @@ export class Outbox {
     while (this.#running !== undefined) await this.#running;
     this.#closing.abort(closed());
     await this.drain();
+    clearTimeout(this.#lookingAhead);
     this.#committer.close();
     this.#index.close();
   }

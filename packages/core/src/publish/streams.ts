@@ -121,6 +121,11 @@ export class Streams {
     return false;
   }
 
+  /** Looks whether everybody reads on, so that the next message need not. @throws the system's error */
+  lookAgain(lane: Lane): void {
+    if (lane.stream !== undefined && !this.#isRead(lane.stream, lane.targets)) this.#abandon(lane);
+  }
+
   /**
    * To be called before a file of their own goes to these subscriptions: their streams end.
    * @returns whether that file had better be a stream, because another message came just before
@@ -184,10 +189,12 @@ export class Streams {
 
   /** Whether everybody reads on, or had not stopped when the bytes were written. The age comes last: see above. */
   #isRead(stream: Stream, targets: readonly Target[]): boolean {
-    stream.look = moment();
+    const look = moment();
     for (const target of targets) if (target.holds(stream.seal)) return false;
     // Theirs, and that of the outbox.
     if (this.#spool.fileSystem.fstat(stream.draft.fd).nlink !== targets.length + 1) return false;
+    // Only a look that has succeeded counts.
+    stream.look = look;
     return !isOld(stream, moment());
   }
 
