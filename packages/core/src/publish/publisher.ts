@@ -57,6 +57,11 @@ const OPTIONS: ReadonlySet<string> = new Set([
 const NONE: PublishOptions = Object.freeze({});
 const DEFAULTS = Object.freeze({ onFull: "error", timeoutMs: 30_000 } as const);
 
+/** Each time after so many publishes … */
+const BREATHE_AFTER = 256;
+/** … that took less than this, the event loop gets a turn, in milliseconds. */
+const IN_HASTE_MS = 25;
+
 /** The first stage of a message: checked, composed, handed to the outbox, and its outcome told. */
 export class Publisher {
   readonly #spool: Spool;
@@ -66,6 +71,9 @@ export class Publisher {
   readonly #express: Express;
   /** Set while a publish waits for its topic's schema to load: the ones after it must not overtake. */
   #preparing: Promise<void> | undefined;
+  #count = 0;
+  /** By performance.now(). */
+  #breathedAt = 0;
 
   /** @param cause what led to messages that are not published inside another one's handler */
   constructor(spool: Spool, sync: SyncLevel, cause?: Cause) {
@@ -78,6 +86,23 @@ export class Publisher {
 
   /** @returns a promise when it has to wait: for the rest of the tick, a schema, the disk, or room @throws as `Bus.publish` */
   publish(destination: string, data: unknown, options: PublishOptions = NONE): PublishResult | Promise<PublishResult> {
+    const result = this.#publish(destination, data, options);
+    return ++this.#count % BREATHE_AFTER === 0 ? this.#breathe(result) : result;
+  }
+
+  /**
+   * Whoever awaits one publish after another never gives the event loop a turn, since each is done before it returns: timers,
+   * sockets and Ctrl-C would wait for ever.
+   */
+  #breathe(result: PublishResult | Promise<PublishResult>): PublishResult | Promise<PublishResult> {
+    const now = performance.now();
+    const isInHaste = now - this.#breathedAt < IN_HASTE_MS;
+    this.#breathedAt = now;
+    if (!isInHaste) return result;
+    return result instanceof Promise ? result.then(nextTurn) : nextTurn(result);
+  }
+
+  #publish(destination: string, data: unknown, options: PublishOptions): PublishResult | Promise<PublishResult> {
     if (options === NONE) {
       const sent = this.#sendAtOnce(destination, data);
       if (sent !== undefined) return sent;
@@ -273,6 +298,10 @@ function refuse(envelope: Envelope, violations: readonly string[] | undefined): 
     fix: `see schemas/${envelope.topic}.schema.json in the spool`,
     details: { violations },
   });
+}
+
+function nextTurn(result: PublishResult): Promise<PublishResult> {
+  return new Promise((resolve) => setImmediate(resolve, result));
 }
 
 function noop(): void {}

@@ -216,6 +216,17 @@ test("publishes of one tick share a file where they may, and arrive one by one, 
   assert.deepEqual(spool.names("subscriptions", name, "cur"), []);
 });
 
+test("whoever awaits publish after publish lets the event loop have its turns", async (context) => {
+  const spool = await TestSpool.make(context);
+  const bus = await spool.bus();
+  await (await bus.subscribe("busy", { durable: "a" })).close();
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  context.after(() => clearInterval(timer));
+  for (let i = 0; i < 20_000; i++) await bus.publish("busy", i);
+  assert.ok(turns > 0);
+});
+
 test("a more urgent message overtakes the ones that wait", async (context) => {
   const spool = await TestSpool.make(context);
   const bus = await spool.bus();
