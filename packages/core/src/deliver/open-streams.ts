@@ -305,6 +305,7 @@ export class OpenStreams {
       return false;
     }
     stream.isGrowing = true;
+    stream.hasGrown = !stream.reader.isAtEnd;
     const lines: Line[] = [];
     for (const loaded of envelopes) {
       stream.claim.add(loaded.index);

@@ -28,6 +28,7 @@ export class StreamReader {
   /** The beginning of a line, in pieces: one without an end must not be copied anew with each of them. */
   readonly #rest: Buffer[] = [];
   #isEnded = false;
+  #isAtEnd = false;
   #isClosed = false;
 
   private constructor(spool: Spool, fd: number, stat: { readonly uid: number; readonly mtimeMs: number }) {
@@ -60,6 +61,11 @@ export class StreamReader {
     return this.#isEnded;
   }
 
+  /** The last read got less than it asked for: what is added from then on is told of by an event that comes after it. */
+  get isAtEnd(): boolean {
+    return this.#isAtEnd;
+  }
+
   /** Whether its publisher has said so, though all of it may still be to be read. @throws the system's error */
   willNotGrow(): boolean {
     const { fileSystem } = this.#spool;
@@ -75,6 +81,7 @@ export class StreamReader {
       if (this.#isClosed || this.#isEnded || this.isOverlong) return [];
       const room = Math.min(CHUNK_BYTES, maxFileBytes(this.#spool) - this.#length);
       const read = this.#spool.fileSystem.read(this.#fd, CHUNK, 0, room, this.#length);
+      this.#isAtEnd = read < room;
       if (read === 0) return [];
       this.#length += read;
       // Usually what is read ends where a line does.

@@ -22,6 +22,7 @@ export class LateNotes {
   #since = 0;
   #timer: NodeJS.Immediate | undefined;
 
+  /** @param onFailure is told why notes could not be written, and asks for them again */
   constructor(private readonly onFailure: (error: unknown) => void) {}
 
   /** An envelope is settled, and its note is owed. */
@@ -46,7 +47,12 @@ export class LateNotes {
     if (this.#owing.size > 0 && now - this.#since >= MAX_WAIT_MS) this.write();
   }
 
-  /** To be called before this consumer waits for anything. @throws the system's error; the notes are then still owed */
+  /** To be called before this consumer waits for anything: whatever its last handler set off goes first. */
+  writeSoon(): void {
+    if (this.#owing.size > 0) this.#timer ??= setImmediate(() => this.#writeNow());
+  }
+
+  /** @throws the system's error; the notes are then still owed */
   write(): void {
     clearImmediate(this.#timer);
     this.#timer = undefined;

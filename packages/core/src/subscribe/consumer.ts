@@ -167,7 +167,7 @@ export class Consumer {
           if (taken !== undefined) return taken;
           waiting = this.#nextFile();
         }
-        if (waiting !== undefined || this.#isIdle) this.#lateNotes.write();
+        if (waiting !== undefined || this.#isIdle) this.#lateNotes.writeSoon();
         if (waiting === undefined && this.#isIdle) {
           this.#isIdle = false;
           if (this.#alarm.wait(this.#pending.nextDueMs, () => this.#goOn(onChange))) return undefined;
@@ -395,7 +395,8 @@ export class Consumer {
   }
 
   #warnOfNotes(cause: unknown): void {
-    warn(fromErrno(cause, "note what is done in", this.#directories.path), "with the next message");
+    warn(fromErrno(cause, "note what is done in", this.#directories.path), `in ${FAILURE_PAUSE_MS} ms`);
+    setTimeout(() => this.#lateNotes.writeSoon(), FAILURE_PAUSE_MS).unref();
   }
 
   #removed(cause?: unknown): BusError {
