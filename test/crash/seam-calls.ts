@@ -15,7 +15,17 @@ export type SeamHook = (call: SeamCall, proceed: (args?: unknown[]) => unknown, 
 
 /** Calls that change nothing on the disk: being killed before one and after it is the same. */
 const READING: ReadonlySet<keyof FileSystem> = new Set([
-  ...(["close", "read", "readAsync", "fstat", "stat", "lstat", "changeTimeMs", "readdir", "readdirAsync"] as const),
+  ...([
+    "close",
+    "read",
+    "readAsync",
+    "fstat",
+    "stat",
+    "lstat",
+    "changeTimeMs",
+    "readdir",
+    "readdirInPortions",
+  ] as const),
 ]);
 
 export function changesTheDisk({ operation, name }: Pick<SeamCall, "operation" | "name">): boolean {

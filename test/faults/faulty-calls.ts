@@ -63,6 +63,6 @@ function goWrong(
   const error = Object.assign(new Error(`${fault}: injected into "${name}"`), { code: fault, syscall: operation });
   // close(2) of Linux lets go of the descriptor whatever it says.
   if (operation === "close") proceed(args);
-  if (/^(fsync|fdatasync|readAsync|readdirAsync)$/.test(operation)) return Promise.reject(error);
+  if (/^(fsync|fdatasync|readAsync)$/.test(operation)) return Promise.reject(error);
   throw error;
 }

@@ -11,12 +11,10 @@ import type { Spool } from "./spool.js";
 export interface LockOptions {
   /** The lock counts as abandoned when its holder has not touched it for so long, in milliseconds. Infinity: never. */
   readonly staleMs: number;
-  /** How often the holder touches it, and notices that it was lost, in milliseconds. */
+  /** How often the holder touches it, in milliseconds. */
   readonly updateMs: number;
   /** Names its holder inside of the lock, from the lock's first moment on. A lock without a name in it is free. @default an unnamed lock */
   readonly holder?: string;
-  /** Called when somebody removed or took over the lock. @default nothing */
-  readonly onLost?: (cause: Error) => void;
 }
 
 let library: typeof Library | undefined;
@@ -32,7 +30,7 @@ export type Release = () => Promise<void>;
 export async function takeLock(
   spool: Pick<Spool, "fileSystem" | "names">,
   lockPath: string,
-  { staleMs, updateMs, holder, onLost }: LockOptions,
+  { staleMs, updateMs, holder }: LockOptions,
 ): Promise<Release | undefined> {
   library ??= (await loadLater(() => import("proper-lockfile"))).default;
   try {
@@ -41,7 +39,8 @@ export async function takeLock(
       realpath: false,
       stale: staleMs,
       update: updateMs,
-      onCompromised: (cause) => onLost?.(cause),
+      // Whoever has to know looks (ConsumerLock.look()); without this, the library throws.
+      onCompromised: () => undefined,
       fs: holder === undefined ? unnamed(spool.fileSystem) : named(spool, holder),
     });
     return () => release().catch(() => undefined);

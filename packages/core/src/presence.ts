@@ -19,7 +19,7 @@ export interface Presence {
 }
 
 /** A heartbeat older than this is a stopped one, in milliseconds. It only counts where the pid means nothing. */
-export const HEARTBEAT_STALE_MS = 10_000;
+const HEARTBEAT_STALE_MS = 10_000;
 
 export function describeSelf(user: string, token: string): Presence {
   return {

@@ -44,8 +44,8 @@ export class Receiver {
   constructor(spool: Spool, publisher: Publisher, { watch, rescanMs }: ReceiverOptions) {
     this.#spool = spool;
     this.#publisher = publisher;
-    this.#presence = new PresenceKeeper(spool);
-    const ticker = new Ticker(rescanMs);
+    const ticker = new Ticker();
+    this.#presence = new PresenceKeeper(spool, ticker);
     let consumers = 0;
     this.#host = {
       spool,
@@ -54,7 +54,7 @@ export class Receiver {
       reply: (message, data, options) => this.#reply(message, data, options),
       heldLocks: new Set(),
       nextConsumer: () => `${this.#presence.token}-${++consumers}`,
-      everyNowAndThen: (tick) => ticker.add(tick),
+      everyNowAndThen: (tick) => ticker.add(tick, rescanMs),
     };
     this.#mailbox = new ReplyMailbox(this.#host);
   }

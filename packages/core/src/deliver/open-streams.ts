@@ -100,11 +100,12 @@ export class OpenStreams {
 
   /** Takes over the seals that others left. To be called when the consumer starts. @throws the system's error */
   start(): void {
-    for (const name of this.#spool.fileSystem.readdir(this.#directories.new.base)) {
-      if (!isSeal(name)) continue;
-      const now = performance.now();
-      // Its age is by the kernel's coarse clock: good enough for a minute, not for the moment that publishers have to look.
-      this.#seals.set(name, { sealedAt: now, mayGoAt: now + SEAL_STAYS_MS - this.#ageOf(name) });
+    for (const names of this.#spool.fileSystem.readdirInPortions(this.#directories.new.base)) {
+      for (const name of names.filter(isSeal)) {
+        const now = performance.now();
+        // Its age is by the kernel's coarse clock: good enough for a minute, not for the moment that publishers have to look.
+        this.#seals.set(name, { sealedAt: now, mayGoAt: now + SEAL_STAYS_MS - this.#ageOf(name) });
+      }
     }
     this.#unsealOld();
   }

@@ -4,13 +4,15 @@ import { isMessageFile, isStream } from "../message-name.js";
 import { parseRetryName, SUSPECT_DUE_MS } from "../settle/claim-names.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
+import { Arrivals } from "./arrivals.js";
+import { Listing } from "./listing.js";
 
-/** Listings longer than this are read off the event loop. */
-const LONG_LISTING = 2_000;
 /** While messages are at hand, looking for more urgent ones may take one part in so many of the time. */
-const LOOK_SHARE = 10;
-/** Up to so many waiting files, arrivals are entered one by one; beyond, a listing is cheaper. */
-const FEW = 64;
+const LOOK_SHARE = 20;
+/** Names that are kept of a listing, 12 MB of them: as many as a subscription holds by default. */
+const MAX_KEPT = 100_000;
+/** Arrivals during a long reading that are remembered. */
+const MAX_NOTICED = 1_000;
 
 type Places = Pick<SubscriptionDirectories, "new" | "retry" | "path">;
 
@@ -36,23 +38,29 @@ export interface PendingFile {
 export class Pending {
   readonly #spool: Pick<Spool, "fileSystem">;
   readonly #directories: Places;
-  /** Last one first. */
-  #files: PendingFile[] = [];
+  readonly #maxKept: number;
+  readonly #arrivals: Arrivals;
+  /** What is due in `retry/`, the last one first. */
+  #retries: PendingFile[] = [];
   #strays: string[] = [];
+  #hasMoreStrays = false;
   #isStale = true;
   #areRetriesStale = true;
   #isReading = false;
+  /** During the reading. */
+  #noticed: string[] = [];
   #isGapPossible = false;
   #nextDueMs = Infinity;
   #readAgainAt = 0;
-  #count = 0;
   #readings = 0;
   /** Of the last look by `hasChanged()`; undefined when a later change may leave the same. */
   #stamps: string | undefined;
 
-  constructor(spool: Pick<Spool, "fileSystem">, directories: Places) {
+  constructor(spool: Pick<Spool, "fileSystem">, directories: Places, maxKept = MAX_KEPT) {
     this.#spool = spool;
     this.#directories = directories;
+    this.#maxKept = maxKept;
+    this.#arrivals = new Arrivals(maxKept);
   }
 
   /** Anything may have changed. */
@@ -70,11 +78,10 @@ export class Pending {
   notice(name: string): void {
     // Such as the `.wake-…` of somebody who put something into `retry/`.
     if (!isMessageFile(name)) return this.invalidate();
-    if (this.#files.length >= FEW || this.#isReading || this.#isGapPossible) this.#isStale = true;
+    if (this.#isReading && this.#noticed.length < MAX_NOTICED) this.#noticed.push(name);
+    if (this.#isReading || this.#isGapPossible) this.#isStale = true;
     // The listing that makes it current will find this one too.
-    if (this.#isStale || this.#files.some((file) => file.name === name)) return;
-    this.#files.push({ name, from: "new", file: name, attempts: 0, isSuspect: false });
-    if (this.#files.length > 1) this.#files.sort(lastFirst);
+    if (!this.#isStale) this.#arrivals.enter(name);
   }
 
   /** Whether `new/` or `retry/` may hold something that has not been seen. Whoever is told so has to call `invalidate()`. */
@@ -101,34 +108,52 @@ export class Pending {
 
   /** Entries of `new/` that are not message files: some of them, and none twice. */
   takeStrays(max: number): string[] {
-    return this.#strays.length === 0 ? NONE : this.#strays.splice(0, max);
+    return this.#strays.length === 0 ? NONE : this.#strays.splice(-max);
   }
 
   get hasStrays(): boolean {
-    return this.#strays.length > 0;
+    return this.#strays.length > 0 || this.#hasMoreStrays;
   }
 
   /** Makes sure that `take()` gives what is to be delivered next. @returns a promise only when that takes long */
   look(): void | Promise<void> {
     if (this.#nextDueMs !== Infinity && Date.now() >= this.#nextDueMs) this.invalidate();
-    const isIdle = this.#files.length === 0 && this.#strays.length === 0;
-    if (this.#isStale && (isIdle || performance.now() >= this.#readAgainAt)) return this.#read();
+    if (this.#isUsedUp || (this.#isStale && (this.#isIdle || performance.now() >= this.#readAgainAt)))
+      return this.#read();
   }
 
   /** The name of what `take()` would give. */
   get head(): string | undefined {
-    return this.#files.at(-1)?.file;
+    return this.#isRetryNext ? this.#retries.at(-1)?.file : this.#arrivals.head;
   }
 
   /** The file that is to be delivered next; undefined when nothing is due. */
   take(): PendingFile | undefined {
-    return this.#files.pop();
+    if (this.#isRetryNext) return this.#retries.pop();
+    const name = this.#arrivals.take();
+    return name === undefined ? undefined : { name, from: "new", file: name, attempts: 0, isSuspect: false };
   }
 
   /** Streams among what is to be delivered next. */
   nextStreams(max: number): string[] {
-    const files = this.#files.slice(-max).map(({ file }) => file);
-    return files.filter(isStream);
+    const retries = this.#retries.slice(-max).map(({ file }) => file);
+    const files = [...this.#arrivals.first(max), ...retries].sort();
+    return files.slice(0, max).filter(isStream);
+  }
+
+  get #isIdle(): boolean {
+    return this.head === undefined && this.#strays.length === 0;
+  }
+
+  /** Whether only another listing tells what there is to do next. */
+  get #isUsedUp(): boolean {
+    return this.#arrivals.isUsedUp || (this.#hasMoreStrays && this.#isIdle);
+  }
+
+  get #isRetryNext(): boolean {
+    const retry = this.#retries.at(-1);
+    const { head } = this.#arrivals;
+    return retry !== undefined && (head === undefined || retry.file < head);
   }
 
   #read(): void | Promise<void> {
@@ -138,11 +163,13 @@ export class Pending {
     // Before the reading: what changes meanwhile makes it stale again.
     this.#isStale = this.#areRetriesStale = this.#isGapPossible = false;
     try {
-      const retries = readsRetries ? this.#readRetries() : this.#files.filter(({ from }) => from === "retry");
-      if (this.#count <= LONG_LISTING) return this.#replace(this.#list("new"), retries, began);
+      if (readsRetries) this.#readRetries();
+      const listing = new Listing(this.#maxKept);
+      const reading = listing.read(this.#spool.fileSystem, this.#directories.new.base);
+      if (reading === undefined) return this.#replace(listing, began);
       this.#isReading = true;
-      return this.#listLong("new").then(
-        (names) => this.#replace(names, retries, began),
+      return reading.then(
+        () => this.#replace(listing, began),
         (error: unknown) => this.#fail(error),
       );
     } catch (error) {
@@ -152,49 +179,35 @@ export class Pending {
 
   #fail(error: unknown): never {
     this.#isReading = false;
+    this.#noticed = [];
     this.invalidate();
     throw fromErrno(error, "look for messages in", this.#directories.path);
   }
 
-  #list(which: "new" | "retry"): string[] {
-    return this.#spool.fileSystem.readdir(this.#directories[which].base);
-  }
-
-  #listLong(which: "new" | "retry"): Promise<string[]> {
-    return this.#spool.fileSystem.readdirAsync(this.#directories[which].base);
-  }
-
-  #readRetries(): PendingFile[] {
+  #readRetries(): void {
     const now = Date.now();
     const due: PendingFile[] = [];
     this.#nextDueMs = Infinity;
-    for (const name of this.#list("retry")) {
+    for (const name of this.#spool.fileSystem.readdir(this.#directories.retry.base)) {
       const retry = parseRetryName(name);
       if (retry === undefined) continue;
       const { dueMs, attempts, file } = retry;
       if (dueMs <= now) due.push({ name, from: "retry", file, attempts, isSuspect: dueMs === SUSPECT_DUE_MS });
       else this.#nextDueMs = Math.min(this.#nextDueMs, dueMs);
     }
-    return due;
+    this.#retries = due.sort((a, b) => (a.file < b.file ? 1 : a.file > b.file ? -1 : 0));
   }
 
-  #replace(names: readonly string[], retries: readonly PendingFile[], began: number): void {
+  #replace({ names, strays, hasMoreStrays }: Listing, began: number): void {
     this.#isReading = false;
-    this.#count = names.length;
-    this.#strays = [];
-    const files = [...retries];
-    for (const name of names) {
-      if (isMessageFile(name)) files.push({ name, from: "new", file: name, attempts: 0, isSuspect: false });
-      else if (!name.startsWith(".")) this.#strays.push(name);
-    }
-    this.#files = files.sort(lastFirst);
+    this.#arrivals.replace(names);
+    // The reading may have met a message and missed an earlier one of the same sender, of which an event has told by now.
+    for (const name of this.#noticed.splice(0)) this.#arrivals.enter(name);
+    this.#strays = strays;
+    this.#hasMoreStrays = hasMoreStrays;
     const now = performance.now();
     this.#readAgainAt = now + LOOK_SHARE * (now - began);
   }
 }
 
 const NONE: string[] = [];
-
-function lastFirst(a: PendingFile, b: PendingFile): number {
-  return a.file < b.file ? 1 : a.file > b.file ? -1 : 0;
-}

@@ -1,11 +1,13 @@
 import { atExit } from "../at-exit.js";
 import { Directory, ignoreMissing } from "../directory.js";
-import { fromErrno } from "../errors.js";
+import { errnoOf, fromErrno } from "../errors.js";
 import { takeLock, type Release } from "../lock.js";
-import { READABLE_FILE_MODE } from "../permissions.js";
-import { describeSelf, HEARTBEAT_STALE_MS, type Presence } from "../presence.js";
+import { MAX_TIMER_MS } from "../options.js";
+import { PRIVATE_MODE, READABLE_FILE_MODE } from "../permissions.js";
+import { describeSelf, type Presence } from "../presence.js";
 import { writeOwnFile } from "../private-file.js";
 import type { Spool } from "../spool.js";
+import type { Ticker } from "./ticker.js";
 
 /** Two and a half heartbeats fit into the time after which one is missed, in milliseconds. */
 const HEARTBEAT_MS = 4_000;
@@ -20,14 +22,17 @@ const MAX_CONSUMES = 100;
 export class PresenceKeeper {
   readonly token: string;
   readonly #spool: Spool;
+  readonly #ticker: Ticker;
   #presence: Promise<Presence> | undefined;
   #release: Release | undefined;
+  #stopBeating: (() => void) | undefined;
   #isClosed = false;
   readonly #consumes: string[] = [];
   #cancelAtExit: (() => void) | undefined;
 
-  constructor(spool: Spool) {
+  constructor(spool: Spool, ticker: Ticker) {
     this.#spool = spool;
+    this.#ticker = ticker;
     this.token = spool.names.random(TOKEN_LENGTH);
   }
 
@@ -65,6 +70,7 @@ export class PresenceKeeper {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#presence?.catch(() => undefined);
+    this.#stopBeating?.();
     await this.#release?.();
     // Where nothing could be shown, the directory may be a squatter's.
     if (this.#cancelAtExit === undefined) return;
@@ -82,7 +88,7 @@ export class PresenceKeeper {
     try {
       this.#write(presence);
       this.#cancelAtExit = atExit(() => this.#hide());
-      await this.#beat();
+      await this.#startBeating();
     } catch (error) {
       throw fromErrno(error, "show this process in", this.#spool.runDir);
     }
@@ -100,16 +106,21 @@ export class PresenceKeeper {
     }
   }
 
-  async #beat(): Promise<void> {
-    this.#release = await takeLock(this.#spool, this.#path("lock"), {
-      staleMs: HEARTBEAT_STALE_MS,
-      updateMs: HEARTBEAT_MS,
-      // After a suspended laptop or a removed file: start to beat again. Whoever sees the process needs no heartbeat anyway.
-      onLost: () => {
-        this.#release = undefined;
-        if (!this.#isClosed) this.#beat().catch(() => undefined);
-      },
-    });
+  /** The lock's own timer, beside that of the rescans, would wake the process half as often again. */
+  async #startBeating(): Promise<void> {
+    this.#release = await takeLock(this.#spool, this.#path("lock"), { staleMs: Infinity, updateMs: MAX_TIMER_MS });
+    this.#stopBeating = this.#ticker.add(async () => this.#beat(), HEARTBEAT_MS, false);
+  }
+
+  /** A failure is made good by the next beat; and whoever sees the process needs none. */
+  #beat(): void {
+    const now = new Date();
+    try {
+      this.#spool.fileSystem.utimes(this.#path("lock"), now, now);
+    } catch (error) {
+      // Somebody has cleared `run/`. The lock is for its age only: nobody else wants one of that name.
+      if (errnoOf(error) === "ENOENT") this.#spool.fileSystem.mkdir(this.#path("lock"), PRIVATE_MODE);
+    }
   }
 
   #path(suffix: "json" | "lock"): string {

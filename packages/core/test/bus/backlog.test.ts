@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import fs from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { Bus } from "#core/bus.js";
+import { nodeFileSystem, type Path } from "#core/file-system.js";
+import { NameSource } from "#core/message-name.js";
 import { refusalOf } from "../support/refusal.js";
 import { TestSpool, until } from "../support/spool.js";
 
@@ -51,6 +55,47 @@ test("the limit is exact for one publisher, also within one tick", async (contex
   assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 3);
   assert.equal(spool.names("subscriptions", `${bus.user}~small`, "new").length, 3);
 });
+
+test("counting ends at the limit, however much there is", async (context) => {
+  const { bus, spool } = await withThreePlaces(context);
+  const arrivals = join(spool.path, "subscriptions", `${bus.user}~small`, "new");
+  const names = new NameSource();
+  const blank = join(spool.path, "blank");
+  fs.writeFileSync(blank, "");
+  for (let n = 0; n < 10_000; n++) fs.linkSync(blank, join(arrivals, names.messageFile(5, names.ulid())));
+  const { read, publisher } = await withCounted(spool);
+  assert.equal((await refusalOf(publisher.publish("x"))).code, "ERR_BACKLOG");
+  assert.ok(read() > 0 && read() < 2_000, String(read()));
+});
+
+test("a subscription that is full and left alone is counted once; when a place is free, the next publish gets it", async (context) => {
+  const { bus, spool } = await withThreePlaces(context);
+  const { read, publisher } = await withCounted(spool);
+  for (let i = 0; i < 3; i++) await publisher.publish("x", i);
+  // A change within one tick of the filesystem's clock does not show, so the first refusals count anew.
+  await until(async () => {
+    const before = read();
+    assert.equal((await refusalOf(publisher.publish("x", 3))).code, "ERR_BACKLOG");
+    return read() === before;
+  });
+  const parts = ["subscriptions", `${bus.user}~small`, "new"];
+  fs.unlinkSync(join(spool.path, ...parts, spool.names(...parts)[0] ?? ""));
+  assert.equal((await publisher.publish("x", 3)).subscriptions.length, 1);
+  assert.equal((await refusalOf(publisher.publish("x", 4))).code, "ERR_BACKLOG");
+});
+
+/** A bus that tells how many names it has read to count what waits. */
+async function withCounted(spool: TestSpool): Promise<{ read: () => number; publisher: Bus }> {
+  let read = 0;
+  const readdirInPortions = function* (path: Path) {
+    for (const portion of nodeFileSystem.readdirInPortions(path)) {
+      read += portion.length;
+      yield portion;
+    }
+  };
+  const publisher = await spool.bus({}, { fileSystem: { ...nodeFileSystem, readdirInPortions } });
+  return { read: () => read, publisher };
+}
 
 test("with drop, the full subscription goes without and the result says so", async (context) => {
   const { bus } = await withThreePlaces(context);

@@ -106,6 +106,21 @@ test(
   },
 );
 
+test("the heartbeat goes on, also after somebody has cleared run/", async (context) => {
+  const spool = await TestSpool.make(context);
+  const bus = await spool.bus();
+  await bus.subscribe("x");
+  const run = join(spool.path, "run", bus.user);
+  const name = fs.readdirSync(run).find((each) => /^[a-z2-7]{16}\.lock$/.test(each)) ?? "";
+  const beatAt = () => fs.statSync(join(run, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  fs.utimesSync(join(run, name), new Date(0), new Date(0));
+  await until(() => beatAt() > 0);
+  fs.rmdirSync(join(run, name));
+  await until(() => beatAt() > 0);
+  await bus.close();
+  assert.deepEqual(spool.names("run", bus.user), []);
+});
+
 test("a durable subscription can be opened again at once after its consumer was killed", async (context) => {
   const spool = await TestSpool.make(context);
   for (let round = 0; round < 3; round++) {
