@@ -175,9 +175,10 @@ export class Claim {
     }
   }
 
-  /** The same, soon: what is done until then needs no note. */
+  /** The same, soon: what is done until then needs no note. Notes on others shall not wait for this one either. */
   confirmBegunSoon(index: number): void {
     if (this.#isUnconfirmed(index)) this.#lateNotes.addBegun(this, index);
+    else this.#lateNotes.writeSoon();
   }
 
   /** An envelope that was handed out goes back with the rest of its file, as if it had not been. */
