@@ -184,6 +184,8 @@ export class Consumer {
         });
       return undefined;
     }
+    // Other handlers may take long to finish.
+    this.#lateNotes.writeSoon();
     if (this.#failure !== undefined) throw this.#failure;
     return undefined;
   }
