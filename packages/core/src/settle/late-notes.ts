@@ -1,3 +1,4 @@
+import { atExit } from "../at-exit.js";
 import type { Progress } from "./progress.js";
 
 /** How long a note may wait for others, in milliseconds. */
@@ -13,7 +14,8 @@ interface Begun {
  * Notes that one consumer still has to write, about messages whose handlers were done at once: nobody waits to be told of them.
  *
  * Each note is a write(2), which costs as much as the rest of a small message. So while messages come without a pause, the notes of
- * a few milliseconds share one, and those of a file that is gone by then are never written. A crash repeats what was not noted.
+ * a few milliseconds share one, and those of a file that is gone by then are never written. A process that ends by
+ * itself writes them first; one that is killed repeats what was not noted.
  */
 export class LateNotes {
   readonly #owing = new Set<Progress>();
@@ -21,6 +23,7 @@ export class LateNotes {
   /** By performance.now(). */
   #since = 0;
   #timer: NodeJS.Immediate | undefined;
+  #cancelAtExit: (() => void) | undefined;
 
   /** @param onFailure is told why notes could not be written, and asks for them again */
   constructor(private readonly onFailure: (error: unknown) => void) {}
@@ -29,12 +32,14 @@ export class LateNotes {
   addSettled(progress: Progress): void {
     if (this.#owing.size === 0) this.#since = performance.now();
     this.#owing.add(progress);
+    this.#cancelAtExit ??= atExit(() => this.close());
   }
 
   /** An envelope is in work, and may be for long: unless it is done in this turn of the event loop, that is noted after it. */
   addBegun(claim: Begun, index: number): void {
     this.#begun.push({ claim, index });
     this.#timer ??= setImmediate(() => this.#writeNow());
+    this.#cancelAtExit ??= atExit(() => this.close());
   }
 
   /** The notes of a file are written, or not needed any more. */
@@ -63,6 +68,7 @@ export class LateNotes {
 
   /** Writes what it can. */
   close(): void {
+    this.#cancelAtExit?.();
     this.#writeNow();
   }
 
