@@ -174,10 +174,25 @@ function emptyDirIn({ dir }: Sandbox): string {
 /** Starts a long one, and waits until messages pass. */
 async function startMeasuring(sandbox: Sandbox, dir: string): Promise<{ running: Running; children: number[] }> {
   const running = sandbox.start(["bench", "--seconds", "60", "--dir", dir]);
+  // What its receiving end has claimed stays there for as long as it grows.
   const isUnderWay = () =>
-    fs.readdirSync(dir, { recursive: true, encoding: "utf8" }).some((name) => /~bench\/new\/./.test(name));
+    namesIn(dir).some((bench) => {
+      const subscriptions = join(dir, bench, "spool/subscriptions");
+      return namesIn(subscriptions).some(
+        (name) => name.endsWith("~bench") && namesIn(join(subscriptions, name, "cur")).length > 0,
+      );
+    });
   await until(isUnderWay, () => running.describe());
   return { running, children: childrenOf(running.child.pid ?? 0) };
+}
+
+/** Of a directory that may come or go at any moment. */
+function namesIn(dir: string): string[] {
+  try {
+    return fs.readdirSync(dir);
+  } catch {
+    return [];
+  }
 }
 
 function childrenOf(pid: number): number[] {
