@@ -135,9 +135,11 @@ export class Outbox {
       this.#lookingAhead = undefined;
       if (this.#closing.signal.aborted || !this.#isAlone) return;
       try {
+        const { version } = this.#index;
         const identifying = this.#index.refresh();
         if (identifying !== undefined) this.#waitFor(identifying);
-        this.#committer.streams.lookAgain(lane);
+        // The lane may be one of subscriptions that have been let go of, and looking there would open them again.
+        if (this.#index.version === version) this.#committer.streams.lookAgain(lane);
       } catch {
         // Whoever comes next finds out, and is told.
       }
