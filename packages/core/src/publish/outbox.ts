@@ -174,12 +174,21 @@ export class Outbox {
   /** Whoever lines up for room, has a schema or a priority of its own, goes by `put()`. */
   #noteRoute({ to, topic, priority, sync, keepsLink }: Parcel, targets: readonly Target[], outcome: Outcome): void {
     if (to !== undefined || sync !== "none" || keepsLink || priority !== DEFAULT_PRIORITY) return;
-    if (outcome.stored.length < targets.length || this.#spool.schemas.knows(topic)) return;
+    if (outcome.stored.length < targets.length || this.#mayHaveSchema(topic)) return;
     const lane = this.#committer.streams.laneTo(priority, targets);
     if (lane === undefined) return;
     if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
     const until = performance.now() + ROUTE_FOR_MS;
     this.#routes.set(topic, { lane, labels: outcome.stored, until, version: this.#index.version });
+  }
+
+  /** Asked when the message is stored: what is wrong now is for the next one to tell. */
+  #mayHaveSchema(topic: string): boolean {
+    try {
+      return this.#spool.schemas.knows(topic);
+    } catch {
+      return true;
+    }
   }
 
   #enqueue(parcel: Parcel): Promise<Outcome> {
