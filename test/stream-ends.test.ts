@@ -163,9 +163,13 @@ test("lines that only look empty end nothing, and lines that are no messages are
   const lines = [line(listener, 0), "\r\n", " \t\n", line(listener, 1).replace("\n", "\r\n"), "\u0000\n", "\ufeff\n"];
   plant(
     listener,
-    Buffer.concat([Buffer.from(lines.join("")), Buffer.from([0xff, 0x0a]), Buffer.from(line(listener, 2))]),
+    Buffer.concat([
+      Buffer.from(lines.join("")),
+      Buffer.from([0xff, 0x0a]),
+      Buffer.from(`${line(listener, 2)}\n${line(listener, "behind the end")}`),
+    ]),
   );
-  await until(() => listener.received.length === 3);
+  await until(() => listener.received.length === 3 && fs.readdirSync(join(listener.dir, "cur")).length === 0);
   assert.deepEqual(listener.received, upTo(3));
   const reasons = fs.readdirSync(join(listener.dir, "dead")).filter((name) => name.endsWith(".reason.json"));
   assert.equal(reasons.length, 2);
