@@ -4,8 +4,9 @@ import { describe, test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { createBus, type Bus } from "#core/bus.js";
 import { nodeFileSystem, type FileSystem } from "#core/file-system.js";
+import { Puppet } from "./crash/puppet.js";
 import { SeamWatch } from "./crash/seam-calls.js";
-import { PersonalSpool } from "./support/personal-spool.js";
+import { PersonalSpool, until } from "./support/personal-spool.js";
 
 const PAIRS = 300;
 /** Of a kernel with HZ=100. Linux 6.13 and later give a change another stamp than the one that was looked at, so here it is feigned. */
@@ -131,4 +132,36 @@ test("a publish that fails while it looks up subscriptions does not make the nex
   await assert.rejects(publisher.publish("a"), { code: "ERR_IO" });
   isBroken = false;
   assert.deepEqual((await publisher.publish("a")).subscriptions, [name]);
+});
+
+/** Publishers remember a subscription, and so append, only when its record is some milliseconds old. */
+const UNTIL_KNOWN_MS = 100;
+const NEWCOMERS = 25;
+
+test(`whoever subscribes while another process publishes by the short way gets all that is published from then on, ${NEWCOMERS} times`, async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const bus = await spool.bus();
+  await bus.subscribe("quick.*", () => undefined);
+  await delay(UNTIL_KNOWN_MS);
+  const publisher = await Puppet.start(context, spool.path);
+  await publisher.call("open");
+  await publisher.call("startPublishing", "quick.one");
+  for (let round = 0; round < NEWCOMERS; round++) {
+    const received: number[] = [];
+    const durable = round % 2 === 0 ? `newcomer-${round}` : undefined;
+    const subscription = await bus.subscribe("quick.*", { durable }, ({ data }) => void received.push(data as number));
+    const [first, last] = [await publisher.call("nextNumber"), await publisher.call("nextNumber")];
+    await until(() => (received.at(-1) ?? -1) > last);
+    const [start = 0] = received;
+    assert.ok(start <= first, `from ${start} on, and not from ${first}`);
+    assert.deepEqual(
+      received,
+      received.map((_, n) => start + n),
+    );
+    // Until the publisher goes the short way again.
+    if (round % 5 === 4) await delay(UNTIL_KNOWN_MS);
+    await subscription.close();
+  }
+  const { count, byShortWay } = await publisher.call("stopPublishing");
+  assert.ok(byShortWay > count / 10, `${byShortWay} of ${count} by the short way`);
 });

@@ -1,6 +1,8 @@
 /** A process with a bus that does what its parent says. */
 import fs from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { createBus, type Bus } from "#core/bus.js";
+import { Outbox } from "#core/publish/outbox.js";
 import type { PublishOptions } from "#core/publish/publisher.js";
 import { isBusError } from "#core/errors.js";
 import type { Message } from "#core/subscribe/message.js";
@@ -26,7 +28,9 @@ export interface Handling {
 const spoolPath = process.argv[2] ?? "";
 const realNow = Date.now;
 const ballast: number[] = [];
+const PUBLISHES_IN_A_ROW = 20;
 let bus: Bus | undefined;
+let stream = { next: 0, isOver: true, byShortWay: 0 };
 let proceed: () => void = () => undefined;
 const told = new Promise<void>((resolve) => (proceed = resolve));
 
@@ -51,6 +55,19 @@ const puppet = {
       const tick = Array.from({ length: Math.min(together, count - first) }, (_, n) => first + n);
       await Promise.all(tick.map((n) => opened().publish(destination, n)));
     }
+  },
+  /** Publishes one number after the other, as fast as it can, until `stopPublishing()`. Answers at once. */
+  async startPublishing(destination: string): Promise<void> {
+    countShortWay();
+    stream = { next: 0, isOver: false, byShortWay: 0 };
+    void publishOn(destination, stream);
+  },
+  /** The number that is published next: in a call of `publish()` that begins after this one. */
+  nextNumber: () => Promise.resolve(stream.next),
+  /** @returns how many numbers were published, and how many of them by the short way */
+  async stopPublishing(): Promise<{ count: number; byShortWay: number }> {
+    stream.isOver = true;
+    return { count: stream.next, byShortWay: stream.byShortWay };
   },
   /** Keeps the event loop busy. Answers before, because it cannot while it does. */
   async block(ms: number): Promise<void> {
@@ -88,6 +105,25 @@ export type PuppetMethods = typeof puppet;
 function opened(): Bus {
   if (bus === undefined) throw new Error("open the bus first");
   return bus;
+}
+
+async function publishOn(destination: string, numbers: typeof stream): Promise<void> {
+  while (!numbers.isOver) {
+    const n = numbers.next++;
+    await opened().publish(destination, n);
+    // What the parent asks is asked between two publishes.
+    if (n % PUBLISHES_IN_A_ROW === 0) await nextTurn();
+  }
+}
+
+function countShortWay(): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method
+  const { sendBy } = Outbox.prototype;
+  Outbox.prototype.sendBy = function (...args) {
+    const isStored = sendBy.apply(this, args);
+    if (isStored === true) stream.byShortWay++;
+    return isStored;
+  };
 }
 
 async function handle({ id, data, attempt }: Message, deed: PuppetDeed): Promise<void> {

@@ -79,6 +79,11 @@ export class Puppet {
     await this.#exit;
   }
 
+  /** It ends by itself. */
+  disconnect(): void {
+    this.#process.disconnect();
+  }
+
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#exit;

@@ -135,9 +135,11 @@ export class Outbox {
       this.#lookingAhead = undefined;
       if (this.#closing.signal.aborted || !this.#isAlone) return;
       try {
+        const { version } = this.#index;
         const identifying = this.#index.refresh();
         if (identifying !== undefined) this.#waitFor(identifying);
-        this.#committer.streams.lookAgain(lane);
+        // The lane may be one of subscriptions that have been let go of, and looking there would open them again.
+        if (this.#index.version === version) this.#committer.streams.lookAgain(lane);
       } catch {
         // Whoever comes next finds out, and is told.
       }
@@ -172,12 +174,21 @@ export class Outbox {
   /** Whoever lines up for room, has a schema or a priority of its own, goes by `put()`. */
   #noteRoute({ to, topic, priority, sync, keepsLink }: Parcel, targets: readonly Target[], outcome: Outcome): void {
     if (to !== undefined || sync !== "none" || keepsLink || priority !== DEFAULT_PRIORITY) return;
-    if (outcome.stored.length < targets.length || this.#spool.schemas.knows(topic)) return;
+    if (outcome.stored.length < targets.length || this.#mayHaveSchema(topic)) return;
     const lane = this.#committer.streams.laneTo(priority, targets);
     if (lane === undefined) return;
     if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
     const until = performance.now() + ROUTE_FOR_MS;
     this.#routes.set(topic, { lane, labels: outcome.stored, until, version: this.#index.version });
+  }
+
+  /** Asked when the message is stored: what is wrong now is for the next one to tell. */
+  #mayHaveSchema(topic: string): boolean {
+    try {
+      return this.#spool.schemas.knows(topic);
+    } catch {
+      return true;
+    }
   }
 
   #enqueue(parcel: Parcel): Promise<Outcome> {

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Bus, PublishOptions } from "@agentbus/core";
+import { createBus } from "#core/bus.js";
+import { Outbox } from "#core/publish/outbox.js";
+import { SeamWatch, type SeamHook } from "./crash/seam-calls.js";
+import { PersonalSpool, until } from "./support/personal-spool.js";
+
+/** Publishers remember a subscription, and so append, only when its record is some milliseconds old. */
+const UNTIL_KNOWN_MS = 100;
+
+function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, n) => n);
+}
+
+/** How many messages go the short way from now on. */
+function countShort(context: TestContext): { count: number } {
+  const short = { count: 0 };
+  // eslint-disable-next-line @typescript-eslint/unbound-method
+  const sendBy = Outbox.prototype.sendBy;
+  context.mock.method(Outbox.prototype, "sendBy", function (this: Outbox, ...args: Parameters<typeof sendBy>) {
+    const isStored = sendBy.apply(this, args);
+    if (isStored === true) short.count++;
+    return isStored;
+  });
+  return short;
+}
+
+/** A bus whose short way can be counted. */
+async function watchedBus(
+  context: TestContext,
+  spool: PersonalSpool,
+  hook: SeamHook = (_, proceed, args) => proceed(args),
+): Promise<[Bus, SeamWatch]> {
+  const watch = new SeamWatch(spool.path, hook);
+  const bus = await createBus({ spool: spool.path }, { fileSystem: watch.fileSystem, env: {} });
+  context.after(() => bus.close());
+  return [bus, watch];
+}
+
+test("by the short way, with options, in bursts and alone, to overlapping subscriptions: all arrive in the order in which they were sent", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const bus = await spool.bus();
+  const [publisher] = await watchedBus(context, spool);
+  const received: Record<string, number[]> = { all: [], one: [], both: [] };
+  const patterns: Record<string, string[]> = { all: ["**"], one: ["a.one"], both: ["a.*"] };
+  for (const [durable, pattern] of Object.entries(patterns))
+    await bus.subscribe(pattern, { durable }, ({ data }) => void received[durable]?.push(data as number));
+  await delay(UNTIL_KNOWN_MS);
+  const short = countShort(context);
+  let seed = 20_260_131;
+  const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
+  const options: (PublishOptions | undefined)[] = [
+    ...[{ receipt: true }, { sync: "data" as const }, { subject: "s" }, { onFull: "wait" as const }, {}],
+    { id: "" },
+  ];
+  const sent: { n: number; topic: string }[] = [];
+  const publishing: Promise<unknown>[] = [];
+  const ids: string[] = [];
+  for (let n = 0; n < 4_000;) {
+    const topic = random(10) < 7 ? "a.one" : (["a.two", "b"][random(2)] ?? "");
+    const together = random(30) === 0 ? 1 + random(20) : 1;
+    for (let last = n + together; n < last; n++) {
+      const chosen = random(20) === 0 ? options[random(options.length)] : undefined;
+      const published = publisher.publish(topic, n, chosen?.id === "" ? { id: `own-${n}` } : chosen);
+      publishing.push(published.then(({ id }) => void ids.push(id)));
+      sent.push({ n, topic });
+    }
+    if (random(3) > 0) await publishing.at(-1);
+    if (random(200) === 0) await delay(random(60));
+  }
+  await Promise.all(publishing);
+  for (const [name, [pattern]] of Object.entries(patterns)) {
+    const wanted = sent.filter(
+      ({ topic }) => pattern === "**" || (name === "one" ? topic === pattern : topic[0] === "a"),
+    );
+    await until(() => (received[name]?.length ?? 0) >= wanted.length);
+    assert.deepEqual(
+      received[name],
+      wanted.map(({ n }) => n),
+      name,
+    );
+  }
+  const ulids = ids.filter((id) => !id.startsWith("own-"));
+  assert.deepEqual(ulids, ulids.toSorted());
+  assert.ok(short.count > 500, `only ${short.count} by the short way`);
+});
+
+test("a publish that waits for room is not overtaken by one without options, though a stream would take it", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const path = join(spool.path, "spool.json");
+  const facts = JSON.parse(fs.readFileSync(path, "utf8")) as object;
+  fs.writeFileSync(path, JSON.stringify({ ...facts, limits: { maxBacklog: 2 } }));
+  const bus = await spool.bus();
+  await (await bus.subscribe("a.*", { durable: "full" })).close();
+  await delay(UNTIL_KNOWN_MS);
+  const [publisher] = await watchedBus(context, spool);
+  const short = countShort(context);
+  // Two files, of which the second one grows.
+  for (const n of upTo(10)) await publisher.publish("a.b", n);
+  assert.ok(short.count > 0);
+  const waiting = publisher.publish("a.b", 10, { onFull: "wait" });
+  for (const topic of ["a.b", "a.c", "a.b"])
+    await assert.rejects(publisher.publish(topic, -1), { code: "ERR_BACKLOG" });
+  const behind = publisher.publish("a.b", 11, { onFull: "wait" });
+  const received: unknown[] = [];
+  await bus.subscribe("a.*", { durable: "full" }, ({ data }) => void received.push(data));
+  await Promise.all([waiting, behind]);
+  for (const n of [12, 13, 14]) await publisher.publish("a.b", n);
+  await until(() => received.length === 15);
+  assert.deepEqual(received, upTo(15));
+});
+
+test("a message that is stored is not refused because the next one could not be", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const bus = await spool.bus();
+  const received: unknown[] = [];
+  await bus.subscribe("a.*", { durable: "any" }, ({ data }) => void received.push(data));
+  await delay(UNTIL_KNOWN_MS);
+  let isBroken = false;
+  const [publisher] = await watchedBus(context, spool, (call, proceed, args) => {
+    if (isBroken && call.name === "changeTimeMs schemas") throw Object.assign(new Error("EIO"), { code: "EIO" });
+    const result = proceed(args);
+    // It takes so long that schemas are looked for again.
+    if (call.operation === "link" || call.name === "write a draft") {
+      isBroken = true;
+      const now = performance.now.bind(performance);
+      context.mock.method(performance, "now", () => now() + 1_500);
+    }
+    return result;
+  });
+  await publisher.publish("a.b", 0);
+  context.mock.restoreAll();
+  isBroken = false;
+  await until(() => received.length === 1);
+});
+
+test("patterns that change under a publisher at full speed leave no descriptor open", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const bus = await spool.bus();
+  await bus.subscribe("a.*", { durable: "steady" }, () => undefined);
+  const [publisher, watch] = await watchedBus(context, spool);
+  const short = countShort(context);
+  let isOver = false;
+  const publishing = (async () => {
+    for (let n = 0; !isOver; n++) {
+      await publisher.publish("a.b", n);
+      if (n % 5 === 0) await delay(1);
+    }
+  })();
+  for (let round = 0; round < 12; round++) {
+    const subscription = await bus.subscribe(["a.*", `b.n${round}`], { durable: "changing" }, () => undefined);
+    await delay(UNTIL_KNOWN_MS);
+    await subscription.close();
+  }
+  isOver = true;
+  await publishing;
+  assert.ok(short.count > 0);
+  await publisher.close();
+  assert.deepEqual(watch.open, []);
+});
