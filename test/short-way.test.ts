@@ -63,7 +63,8 @@ test("by the short way, with options, in bursts and alone, to overlapping subscr
   for (let n = 0; n < 4_000;) {
     const topic = random(10) < 7 ? "a.one" : (["a.two", "b"][random(2)] ?? "");
     const together = random(30) === 0 ? 1 + random(20) : 1;
-    for (let last = n + together; n < last; n++) {
+    const last = n + together;
+    for (; n < last; n++) {
       const chosen = random(20) === 0 ? options[random(options.length)] : undefined;
       const published = publisher.publish(topic, n, chosen?.id === "" ? { id: `own-${n}` } : chosen);
       publishing.push(published.then(({ id }) => void ids.push(id)));
@@ -144,9 +145,9 @@ test("patterns that change under a publisher at full speed leave no descriptor o
   await bus.subscribe("a.*", { durable: "steady" }, () => undefined);
   const [publisher, watch] = await watchedBus(context, spool);
   const short = countShort(context);
-  let isOver = false;
+  const over = new AbortController();
   const publishing = (async () => {
-    for (let n = 0; !isOver; n++) {
+    for (let n = 0; !over.signal.aborted; n++) {
       await publisher.publish("a.b", n);
       if (n % 5 === 0) await delay(1);
     }
@@ -156,7 +157,7 @@ test("patterns that change under a publisher at full speed leave no descriptor o
     await delay(UNTIL_KNOWN_MS);
     await subscription.close();
   }
-  isOver = true;
+  over.abort();
   await publishing;
   assert.ok(short.count > 0);
   await publisher.close();
