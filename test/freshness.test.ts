@@ -138,30 +138,39 @@ test("a publish that fails while it looks up subscriptions does not make the nex
 const UNTIL_KNOWN_MS = 100;
 const NEWCOMERS = 25;
 
-test(`whoever subscribes while another process publishes by the short way gets all that is published from then on, ${NEWCOMERS} times`, async (context) => {
-  const spool = await PersonalSpool.make(context);
-  const bus = await spool.bus();
-  await bus.subscribe("quick.*", () => undefined);
-  await delay(UNTIL_KNOWN_MS);
-  const publisher = await Puppet.start(context, spool.path);
-  await publisher.call("open");
-  await publisher.call("startPublishing", "quick.one");
-  for (let round = 0; round < NEWCOMERS; round++) {
-    // Until the publisher goes the short way again.
+for (const [how, pauseMs] of [
+  ["without a pause", 0],
+  ["a few times a millisecond", 1],
+] as const) {
+  test(`whoever subscribes while another process publishes by the short way, ${how}, gets all that is published from then on, ${NEWCOMERS} times`, async (context) => {
+    const spool = await PersonalSpool.make(context);
+    const bus = await spool.bus();
+    await bus.subscribe("quick.*", () => undefined);
     await delay(UNTIL_KNOWN_MS);
-    const received: number[] = [];
-    const durable = round % 2 === 0 ? `newcomer-${round}` : undefined;
-    const subscription = await bus.subscribe("quick.*", { durable }, ({ data }) => void received.push(data as number));
-    const [first, last] = [await publisher.call("nextNumber"), await publisher.call("nextNumber")];
-    await until(() => (received.at(-1) ?? -1) > last);
-    const [start = 0] = received;
-    assert.ok(start <= first, `from ${start} on, and not from ${first}`);
-    assert.deepEqual(
-      received,
-      received.map((_, n) => start + n),
-    );
-    await subscription.close();
-  }
-  const { count, byShortWay } = await publisher.call("stopPublishing");
-  assert.ok(byShortWay > count / 10, `${byShortWay} of ${count} by the short way`);
-});
+    const publisher = await Puppet.start(context, spool.path);
+    await publisher.call("open");
+    await publisher.call("startPublishing", "quick.one", pauseMs);
+    for (let round = 0; round < NEWCOMERS; round++) {
+      // Until the publisher goes the short way again.
+      await delay(UNTIL_KNOWN_MS);
+      const received: number[] = [];
+      const durable = round % 2 === 0 ? `newcomer-${round}` : undefined;
+      const subscription = await bus.subscribe(
+        "quick.*",
+        { durable },
+        ({ data }) => void received.push(data as number),
+      );
+      const [first, last] = [await publisher.call("nextNumber"), await publisher.call("nextNumber")];
+      await until(() => (received.at(-1) ?? -1) > last);
+      const [start = 0] = received;
+      assert.ok(start <= first, `from ${start} on, and not from ${first}`);
+      assert.deepEqual(
+        received,
+        received.map((_, n) => start + n),
+      );
+      await subscription.close();
+    }
+    const { count, byShortWay } = await publisher.call("stopPublishing");
+    assert.ok(byShortWay > count / 10, `${byShortWay} of ${count} by the short way`);
+  });
+}

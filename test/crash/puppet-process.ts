@@ -1,6 +1,6 @@
 /** A process with a bus that does what its parent says. */
 import fs from "node:fs";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import { createBus, type Bus } from "#core/bus.js";
 import { Outbox } from "#core/publish/outbox.js";
 import type { PublishOptions } from "#core/publish/publisher.js";
@@ -28,7 +28,7 @@ export interface Handling {
 const spoolPath = process.argv[2] ?? "";
 const realNow = Date.now;
 const ballast: number[] = [];
-const PUBLISHES_IN_A_ROW = 20;
+const PUBLISHES_IN_A_ROW = 5;
 let bus: Bus | undefined;
 let stream = { next: 0, isOver: true, byShortWay: 0 };
 let proceed: () => void = () => undefined;
@@ -56,11 +56,14 @@ const puppet = {
       await Promise.all(tick.map((n) => opened().publish(destination, n)));
     }
   },
-  /** Publishes one number after the other, as fast as it can, until `stopPublishing()`. Answers at once. */
-  async startPublishing(destination: string): Promise<void> {
+  /**
+   * Publishes one number after the other until `stopPublishing()`, a few in a row. Answers at once.
+   * @param pauseMs between rows; 0: no longer than it takes to hear what the parent asks
+   */
+  async startPublishing(destination: string, pauseMs: number): Promise<void> {
     countShortWay();
     stream = { next: 0, isOver: false, byShortWay: 0 };
-    void publishOn(destination, stream);
+    void publishOn(destination, pauseMs, stream);
   },
   /** The number that is published next: in a call of `publish()` that begins after this one. */
   nextNumber: () => Promise.resolve(stream.next),
@@ -107,12 +110,11 @@ function opened(): Bus {
   return bus;
 }
 
-async function publishOn(destination: string, numbers: typeof stream): Promise<void> {
+async function publishOn(destination: string, pauseMs: number, numbers: typeof stream): Promise<void> {
   while (!numbers.isOver) {
     const n = numbers.next++;
     await opened().publish(destination, n);
-    // What the parent asks is asked between two publishes.
-    if (n % PUBLISHES_IN_A_ROW === 0) await nextTurn();
+    if (n % PUBLISHES_IN_A_ROW === 0) await (pauseMs === 0 ? nextTurn() : delay(pauseMs));
   }
 }
 
