@@ -163,3 +163,44 @@ test("patterns that change under a publisher at full speed leave no descriptor o
   await publisher.close();
   assert.deepEqual(watch.open, []);
 });
+
+test("what one publish returned is not what the next one returns", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const { name } = await (await spool.bus()).subscribe("a.*", { durable: "any" }, () => undefined);
+  await delay(UNTIL_KNOWN_MS);
+  const [publisher] = await watchedBus(context, spool);
+  const short = countShort(context);
+  for (const n of upTo(20)) {
+    const { subscriptions } = await publisher.publish("a.b", n);
+    assert.deepEqual(subscriptions, [name]);
+    (subscriptions as string[]).pop();
+  }
+  assert.ok(short.count > 1);
+});
+
+test("data that publishes while it is written: nothing is lost, and nothing comes twice", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const received: unknown[] = [];
+  await (await spool.bus()).subscribe("a.*", { durable: "any" }, ({ data }) => void received.push(data));
+  await delay(UNTIL_KNOWN_MS);
+  const [publisher] = await watchedBus(context, spool);
+  const short = countShort(context);
+  const inner: Promise<unknown>[] = [];
+  for (const n of upTo(200)) {
+    const options = [undefined, { priority: 2 }, { receipt: true }, undefined][n % 4];
+    let isWritten = false;
+    const toJSON = () => {
+      // Whoever finds that it has to go the long way writes it again.
+      if (!isWritten) inner.push(publisher.publish("a.b", `inner ${n}`, options));
+      isWritten = true;
+      return `outer ${n}`;
+    };
+    await publisher.publish("a.b", { toJSON });
+  }
+  await Promise.all(inner);
+  await until(() => received.length >= 400);
+  await delay(UNTIL_KNOWN_MS);
+  const wanted = upTo(200).flatMap((n) => [`inner ${n}`, `outer ${n}`]);
+  assert.deepEqual(received.toSorted(), wanted.toSorted());
+  assert.ok(short.count > 50);
+});

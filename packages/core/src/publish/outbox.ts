@@ -179,7 +179,7 @@ export class Outbox {
     if (lane === undefined) return;
     if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
     const until = performance.now() + ROUTE_FOR_MS;
-    this.#routes.set(topic, { lane, labels: outcome.stored, until, version: this.#index.version });
+    this.#routes.set(topic, { lane, labels: [...outcome.stored], until, version: this.#index.version });
   }
 
   /** Asked when the message is stored: what is wrong now is for the next one to tell. */

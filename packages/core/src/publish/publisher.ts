@@ -120,7 +120,8 @@ export class Publisher {
     const sent = this.#express.send(topic, data, this.#cause);
     if (sent === undefined) return undefined;
     const { id, text, route, isStored } = sent;
-    if (isStored) return { id, topic, subscriptions: route.labels, full: NOBODY.full };
+    // A list of its own: what the caller does with it is not for the next one.
+    if (isStored) return { id, topic, subscriptions: [...route.labels], full: NOBODY.full };
     return this.#send(JSON.parse(text) as Envelope, text, NONE);
   }
 
