@@ -10,7 +10,7 @@ import { whenReady } from "../when-ready.js";
 import type { SyncLevel } from "./fan-out.js";
 import { Express } from "./express.js";
 import { Outbox } from "./outbox.js";
-import { NOBODY, type FullPolicy, type Outcome } from "./parcel.js";
+import type { FullPolicy, Outcome } from "./parcel.js";
 import { Receipt } from "./receipt.js";
 
 export interface PublishOptions extends EnvelopeOptions {
@@ -121,7 +121,7 @@ export class Publisher {
     if (sent === undefined) return undefined;
     const { id, text, route, isStored } = sent;
     // A list of its own: what the caller does with it is not for the next one.
-    if (isStored) return { id, topic, subscriptions: [...route.labels], full: NOBODY.full };
+    if (isStored) return { id, topic, subscriptions: [...route.labels], full: [] };
     return this.#send(JSON.parse(text) as Envelope, text, NONE);
   }
 
