@@ -173,7 +173,7 @@ test("what one publish returned is not what the next one returns", async (contex
   for (const n of upTo(20)) {
     const { subscriptions } = await publisher.publish("a.b", n);
     assert.deepEqual(subscriptions, [name]);
-    (subscriptions as string[]).pop();
+    subscriptions.pop();
   }
   assert.ok(short.count > 1);
 });
@@ -201,6 +201,7 @@ test("data that publishes while it is written: nothing is lost, and nothing come
   await until(() => received.length >= 400);
   await delay(UNTIL_KNOWN_MS);
   const wanted = upTo(200).flatMap((n) => [`inner ${n}`, `outer ${n}`]);
-  assert.deepEqual(received.toSorted(), wanted.toSorted());
+  assert.deepEqual(new Set(received), new Set(wanted));
+  assert.equal(received.length, wanted.length);
   assert.ok(short.count > 50);
 });
