@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import fs from "node:fs";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bus, PublishOptions } from "@agentbus/core";
@@ -86,6 +88,36 @@ test("by the short way, with options, in bursts and alone, to overlapping subscr
   const ulids = ids.filter((id) => !id.startsWith("own-"));
   assert.deepEqual(ulids, ulids.toSorted());
   assert.ok(short.count > 500, `only ${short.count} by the short way`);
+});
+
+test("a publish that waits for room is not overtaken by one without options, though a stream would take it", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const path = join(spool.path, "spool.json");
+  const facts = JSON.parse(fs.readFileSync(path, "utf8")) as object;
+  fs.writeFileSync(path, JSON.stringify({ ...facts, limits: { maxBacklog: 2 } }));
+  const bus = await spool.bus();
+  await (await bus.subscribe("a.*", { durable: "full" })).close();
+  await delay(UNTIL_KNOWN_MS);
+  const [publisher] = await watchedBus(context, spool);
+  const short = countShort(context);
+  // However slow the machine, a route that was noted stays one, and a stream goes on.
+  const clocks = [performance.now(), Date.now()].map((now, i) =>
+    context.mock.method(i === 0 ? performance : Date, "now", () => now),
+  );
+  // Two files, of which the second one grows.
+  for (const n of upTo(10)) await publisher.publish("a.b", n);
+  assert.equal(short.count, 8);
+  const waiting = publisher.publish("a.b", 10, { onFull: "wait" });
+  for (const topic of ["a.b", "a.c", "a.b"])
+    await assert.rejects(publisher.publish(topic, -1), { code: "ERR_BACKLOG" });
+  const behind = publisher.publish("a.b", 11, { onFull: "wait" });
+  for (const clock of clocks) clock.mock.restore();
+  const received: unknown[] = [];
+  await bus.subscribe("a.*", { durable: "full" }, ({ data }) => void received.push(data));
+  await Promise.all([waiting, behind]);
+  for (const n of [12, 13, 14]) await publisher.publish("a.b", n, { onFull: "wait" });
+  await until(() => received.length === 15);
+  assert.deepEqual(received, upTo(15));
 });
 
 test("a message that is stored is not refused because the next one could not be", async (context) => {
