@@ -33,19 +33,33 @@ export interface FollowedStream {
   readonly sender: Sender;
 }
 
-interface OpenStream extends FollowedStream {
+/** Made by a constructor, so that all have the same shape: V8 drops what it compiled for one when it meets another. */
+class OpenStream implements FollowedStream {
+  readonly claim: Claim;
+  readonly pending: PendingFile;
+  readonly reader: StreamReader;
+  readonly sender: Sender;
   /** undefined where there is nothing to watch for. */
   readonly watcher: fs.FSWatcher | undefined;
   /** Read and not yet handed on, the last first. */
-  lines: Line[];
+  lines: Line[] = [];
   /** Of the last line. */
   place: Place;
   /** There may be more to read. */
-  hasGrown: boolean;
+  hasGrown = true;
   /** It has grown since the last look but one. */
-  isGrowing: boolean;
+  isGrowing = true;
   /** When its seal stood in `new/`, by performance.now(). */
-  sealedAt: number | undefined;
+  sealedAt: number | undefined = undefined;
+
+  constructor({ claim, pending, reader, sender }: FollowedStream, watcher: fs.FSWatcher | undefined) {
+    this.claim = claim;
+    this.pending = pending;
+    this.reader = reader;
+    this.sender = sender;
+    this.watcher = watcher;
+    this.place = placeOf(pending.file);
+  }
 }
 
 /** Where a message stands among the files. */
@@ -117,16 +131,12 @@ export class OpenStreams {
 
   /** Reads a claimed stream from now on. @returns false when its growth cannot be watched */
   open(followed: FollowedStream): boolean {
-    const { claim, pending, reader } = followed;
+    const { claim, reader } = followed;
     const willGrow = !reader.willNotGrow();
     const watcher = willGrow ? watch(claim.path) : undefined;
     if (willGrow && watcher === undefined) return false;
     claim.expectMore();
-    const stream: OpenStream = {
-      ...followed,
-      ...{ watcher, lines: [], place: placeOf(pending.file) },
-      ...{ hasGrown: true, isGrowing: true, sealedAt: undefined },
-    };
+    const stream = new OpenStream(followed, watcher);
     watcher?.on("change", () => {
       stream.hasGrown = true;
       this.#host.onGrowth();
