@@ -1,6 +1,7 @@
 import { errnoOf, fromErrno } from "./errors.js";
 import { readSmallFile } from "./bounded-read.js";
 import { completeLines, NEWLINE } from "./deliver/load.js";
+import { PlainLines } from "./deliver/plain-lines.js";
 import { isMessageFile, isStream, ulidOf, ulidTimeMs } from "./message-name.js";
 import { isAlive, type Presence } from "./presence.js";
 import { SubscriptionIndex } from "./publish/subscription-index.js";
@@ -128,7 +129,7 @@ async function notesOn(spool: Spool, target: Target, file: string): Promise<Prog
 function linesIn(spool: Spool, path: string): number {
   try {
     const { bytes } = readSmallFile(spool.fileSystem, path, MAX_STREAM_BYTES);
-    return completeLines(bytes, bytes.lastIndexOf(NEWLINE) + 1, 0).envelopes.length;
+    return completeLines(bytes, bytes.lastIndexOf(NEWLINE) + 1, 0, new PlainLines()).envelopes.length;
   } catch {
     // Taken since, or nothing that a publisher of ours wrote.
     return 1;

@@ -5,7 +5,7 @@ import type { SubscriptionRecord } from "../subscription-record.js";
 import type { Violations } from "../schema-compiler.js";
 import { compilePatterns } from "../topics.js";
 import { whenReady } from "../when-ready.js";
-import { PlainEnvelopes } from "./plain-envelopes.js";
+import type { LoadedEnvelope } from "./load.js";
 import { printable, type RefusalReason } from "./refusal.js";
 
 /** The account that wrote a message, vouched for by the kernel. */
@@ -27,13 +27,15 @@ const OLDER_BY_MS = 10_000;
 
 const MAX_DETAIL = 1_000;
 
+/** An envelope as it was read; its place in the file does not matter. */
+type Loaded = Omit<LoadedEnvelope, "index">;
+
 /** Decides whether one envelope may be handed to the handler of one subscription. */
 export class Judge {
   readonly #spool: Spool;
   readonly #record: SubscriptionRecord;
   readonly #matches: (topic: string) => boolean;
   readonly #createdMs: number;
-  readonly #plain = new PlainEnvelopes();
 
   constructor(spool: Spool, record: SubscriptionRecord) {
     this.#spool = spool;
@@ -53,19 +55,15 @@ export class Judge {
   }
 
   /**
-   * @param line the envelope's JSON text @param value the same, parsed; undefined when it is not JSON
    * @param writtenMs when it was last written, in ms since 1970; undefined when its age has been judged
    */
-  judge(sender: Sender, line: string, value: unknown, writtenMs?: number): Verdict | Promise<Verdict> {
+  judge(sender: Sender, { raw, value, isFit }: Loaded, writtenMs?: number): Verdict | Promise<Verdict> {
     if (value === undefined) return refusal(sender, "invalid-json", "a line is not JSON");
     const { maxEnvelopeBytes, maxHops } = this.#spool.limits;
-    if (line.length > maxEnvelopeBytes) {
-      return refusal(sender, "too-large", `${line.length} characters, at most ${maxEnvelopeBytes} bytes`);
+    if (raw.length > maxEnvelopeBytes) {
+      return refusal(sender, "too-large", `${raw.length} characters, at most ${maxEnvelopeBytes} bytes`);
     }
-    if (!this.#plain.include(value)) {
-      if (!validateEnvelope(value)) return refusal(sender, "invalid-envelope", describeErrors());
-      this.#plain.note(value as Envelope);
-    }
+    if (!isFit && !validateEnvelope(value)) return refusal(sender, "invalid-envelope", describeErrors());
     const envelope = value as Envelope;
     if (!this.#maySpeakAs(envelope.source, sender)) {
       return refusal(

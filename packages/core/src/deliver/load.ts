@@ -5,6 +5,7 @@ import type { Path } from "../file-system.js";
 import { isNestedTooDeeply, MAX_NESTING } from "../nesting.js";
 import { octal } from "../permissions.js";
 import type { Spool } from "../spool.js";
+import type { PlainLines } from "./plain-lines.js";
 import type { RefusalReason } from "./refusal.js";
 
 /** As many envelopes as a file may hold: a bound for what one file can make its receiver do. */
@@ -20,6 +21,8 @@ export interface LoadedEnvelope {
   /** undefined when the line is not JSON. */
   readonly value: unknown;
   readonly raw: string;
+  /** The value fits the schema of envelopes for certain. */
+  readonly isFit: boolean;
 }
 
 export interface LoadedFile {
@@ -42,6 +45,7 @@ export interface UnfitLoad {
 
 /**
  * Reads a claimed file once. What comes after works on this copy: its sender may hold a descriptor and change the file at any time.
+ * @param plain what is known of lines that came before
  * @param how `isOwn`: it is a private record of this account, which nobody else vouches for; `isStream`: each line is an
  *   envelope, and what follows the last line's end was never published
  * @throws the system's error when the file is not to blame
@@ -49,10 +53,11 @@ export interface UnfitLoad {
 export function loadFile(
   spool: Spool,
   path: Path,
+  plain: PlainLines,
   { isOwn = false, isStream = false }: { readonly isOwn?: boolean; readonly isStream?: boolean } = {},
 ): LoadedFile | UnfitLoad | Promise<LoadedFile | UnfitLoad> {
   const load = (file: BoundedFile) =>
-    (isOwn ? undefined : unvouched(spool, file.stat)) ?? (isStream ? linesOfStream(file) : split(file));
+    (isOwn ? undefined : unvouched(spool, file.stat)) ?? (isStream ? linesOfStream(file, plain) : split(file, plain));
   try {
     const file = readBounded(spool.fileSystem, path, maxFileBytes(spool), SCRATCH);
     return file instanceof Promise ? file.then(load, unfitByError) : load(file);
@@ -101,7 +106,7 @@ export function unvouched(spool: Spool, stat: fs.Stats): UnfitLoad | undefined {
   return undefined;
 }
 
-function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
+function split({ stat, bytes }: BoundedFile, plain: PlainLines): LoadedFile | UnfitLoad {
   const common = { uid: stat.uid, bytes: bytes.length, isRegular: true };
   // Decoding would put another character in the place of what is not, without a word.
   if (!isUtf8(bytes)) return { ...common, reason: "invalid-json", detail: "it is not UTF-8" };
@@ -111,11 +116,15 @@ function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
   if (firstLine.length === text.length || parseLine(firstLine) === undefined) {
     if (isNestedTooDeeply(text))
       return { ...common, reason: "too-large", detail: `it is nested more than ${MAX_NESTING} levels deep` };
-    const single = parseEnvelope(text);
+    const known = plain.read(text, 0, text.length);
+    const single = known ?? parseEnvelope(text);
     // The usual file: one envelope, written over one line or many.
-    if (single !== undefined) return { ...facts, envelopes: [{ index: 0, value: single, raw: text }] };
+    if (single !== undefined) {
+      const isFit = known !== undefined || plain.learn(text, single);
+      return { ...facts, envelopes: [{ index: 0, value: single, raw: text, isFit }] };
+    }
   }
-  const envelopes = envelopesOf(text.endsWith("\n") ? text : `${text}\n`, 0);
+  const envelopes = envelopesOf(text.endsWith("\n") ? text : `${text}\n`, 0, plain);
   if (envelopes.length > MAX_ENVELOPES_PER_FILE) {
     return {
       ...common,
@@ -133,8 +142,8 @@ function split({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
   return { ...facts, envelopes };
 }
 
-function linesOfStream({ stat, bytes }: BoundedFile): LoadedFile | UnfitLoad {
-  const { envelopes } = completeLines(bytes, bytes.lastIndexOf(NEWLINE) + 1, 0);
+function linesOfStream({ stat, bytes }: BoundedFile, plain: PlainLines): LoadedFile | UnfitLoad {
+  const { envelopes } = completeLines(bytes, bytes.lastIndexOf(NEWLINE) + 1, 0, plain);
   if (envelopes.length <= MAX_ENVELOPES_PER_FILE && envelopes.length > 0)
     return { uid: stat.uid, writtenMs: stat.mtimeMs, envelopes };
   const facts = { uid: stat.uid, bytes: bytes.length, isRegular: true };
@@ -158,14 +167,16 @@ export interface StreamLines {
 /**
  * The envelopes of a stream's lines.
  * @param length the complete lines at the beginning of `bytes` @param firstIndex of the first one
+ * @param plain what is known of lines that came before
  */
-export function completeLines(bytes: Buffer, length: number, firstIndex: number): StreamLines {
+export function completeLines(bytes: Buffer, length: number, firstIndex: number, plain: PlainLines): StreamLines {
   let text = bytes.toString("utf8", 0, length);
   const end = text.startsWith(END) ? 0 : text.indexOf(`\n${END}`) + 1;
   const isEnded = end > 0 || text.startsWith(END);
   if (isEnded) text = text.slice(0, end);
   const isText = !text.includes(REPLACEMENT) || isUtf8(bytes.subarray(0, length));
-  return { envelopes: isText ? envelopesOf(text, firstIndex) : envelopesAmong(bytes, length, firstIndex), isEnded };
+  const envelopes = isText ? envelopesOf(text, firstIndex, plain) : envelopesAmong(bytes, length, firstIndex);
+  return { envelopes, isEnded };
 }
 
 /** The same as `envelopesOf` for bytes of which some are not UTF-8. */
@@ -176,35 +187,39 @@ function envelopesAmong(bytes: Buffer, length: number, firstIndex: number): Load
     const raw = bytes.toString("utf8", start, end);
     const isText = isUtf8(bytes.subarray(start, end));
     if (!isBlank(raw)) {
-      envelopes.push({ index: firstIndex + envelopes.length, value: isText ? parseLine(raw) : undefined, raw });
+      const value = isText ? parseLine(raw) : undefined;
+      envelopes.push({ index: firstIndex + envelopes.length, value, raw, isFit: false });
     }
   }
   return envelopes;
 }
 
 /** @param text whole lines */
-function envelopesOf(text: string, firstIndex: number): LoadedEnvelope[] {
+function envelopesOf(text: string, firstIndex: number, plain: PlainLines): LoadedEnvelope[] {
   const envelopes: LoadedEnvelope[] = [];
-  const mayHoldNull = text.includes("null");
   for (let start = 0, end; start < text.length; start = end) {
     end = text.indexOf("\n", start) + 1;
     const raw = text.slice(start, end);
-    if (!isBlank(raw))
-      envelopes.push({ index: firstIndex + envelopes.length, value: parseLine(raw, mayHoldNull), raw });
+    const isDeep = isNestedTooDeeply(raw);
+    let value: unknown = isDeep ? undefined : plain.read(text, start, end);
+    let isFit = value !== undefined;
+    if (!isFit) {
+      if (isBlank(raw)) continue;
+      value = isDeep ? undefined : parseEnvelope(raw);
+      isFit = plain.learn(raw, value);
+    }
+    envelopes.push({ index: firstIndex + envelopes.length, value, raw, isFit });
   }
   return envelopes;
 }
 
-const OPENING = 0x7b;
-
 function isBlank(line: string): boolean {
-  return line.charCodeAt(0) !== OPENING && line.trim() === "";
+  return line.trim() === "";
 }
 
 /** undefined when it is not JSON, or nested too deeply. */
-function parseLine(line: string, mayHoldNull = true): unknown {
-  if (isNestedTooDeeply(line)) return undefined;
-  return mayHoldNull ? parseEnvelope(line) : parse(line);
+function parseLine(line: string): unknown {
+  return isNestedTooDeeply(line) ? undefined : parseEnvelope(line);
 }
 
 /** JSON, without the attributes that are null: CloudEvents' JSON format (chapter 2.2) takes null for absent. */

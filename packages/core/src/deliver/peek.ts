@@ -6,6 +6,7 @@ import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { Judge, type Sender } from "./judge.js";
 import { isUnfit, loadFile } from "./load.js";
+import { PlainLines } from "./plain-lines.js";
 import { printable, type Refusal } from "./refusal.js";
 
 /** A message that was looked at and left where it is. */
@@ -97,11 +98,12 @@ export class Peek {
     const { createHash } = process.getBuiltinModule("node:crypto");
     const keys = load.envelopes.map(({ raw }) => `${load.uid} ${createHash("sha256").update(raw).digest("base64")}`);
     this.#shown.set(file, keys);
-    for (const { index, raw, value } of load.envelopes) {
+    for (const loaded of load.envelopes) {
+      const { index } = loaded;
       const key = keys[index] ?? "";
       if (known.has(key)) continue;
       known.add(key);
-      const verdict = await this.#judge.judge(speaker, raw, value, load.writtenMs);
+      const verdict = await this.#judge.judge(speaker, loaded, load.writtenMs);
       if (verdict.kind === "refuse") {
         const { reason, detail, sender } = verdict;
         onRefused?.({ reason, detail, sender, file, subscription });
@@ -114,7 +116,7 @@ export class Peek {
 
   async #load(path: string, file: string): Promise<Awaited<ReturnType<typeof loadFile>> | undefined> {
     try {
-      return await loadFile(this.#spool, path, { isStream: isStream(file) });
+      return await loadFile(this.#spool, path, new PlainLines(), { isStream: isStream(file) });
     } catch (error) {
       if (errnoOf(error) === "ENOENT" || errnoOf(error) === "EAGAIN") return undefined;
       throw error;

@@ -11,6 +11,7 @@ import {
   type LoadedEnvelope,
   type UnfitLoad,
 } from "./load.js";
+import { PlainLines } from "./plain-lines.js";
 
 /** Read at once, in bytes. */
 const CHUNK_BYTES = 128 * 1024;
@@ -23,6 +24,7 @@ export class StreamReader {
   readonly writtenMs: number;
   readonly #spool: Spool;
   readonly #fd: number;
+  readonly #plain = new PlainLines();
   #length = 0;
   #count = 0;
   /** The beginning of a line, in pieces: one without an end must not be copied anew with each of them. */
@@ -99,7 +101,7 @@ export class StreamReader {
       bytes = Buffer.concat([...this.#rest.splice(0), CHUNK.subarray(0, length)]);
       length = bytes.length;
     }
-    const { envelopes, isEnded } = completeLines(bytes, length, this.#count);
+    const { envelopes, isEnded } = completeLines(bytes, length, this.#count, this.#plain);
     this.#count += envelopes.length;
     this.#isEnded = isEnded;
     return envelopes;

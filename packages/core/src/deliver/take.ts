@@ -19,6 +19,7 @@ import { isUnfit, loadFile, type LoadedEnvelope, type LoadedFile, type UnfitLoad
 import type { PendingFile } from "./pending.js";
 import { pushedAhead } from "./place-in-order.js";
 import { buryUnfit, clearStray } from "./quarantine.js";
+import { PlainLines } from "./plain-lines.js";
 import type { Refusal } from "./refusal.js";
 import type { SeenIds } from "./seen.js";
 
@@ -65,6 +66,7 @@ export class Taker {
   readonly #letters: DeadLetters;
   readonly #judge: Judge;
   readonly #seen: SeenIds;
+  readonly #plain = new PlainLines();
   readonly #lateNotes: LateNotes;
   readonly #consumer: string;
   readonly #reports: TakeReports;
@@ -89,9 +91,9 @@ export class Taker {
     this.#consumer = consumer;
     this.#reports = reports;
     this.streams = new OpenStreams(spool, directories, {
-      judge: ({ claim, pending, reader, sender }, { index, raw, value }) => {
-        const verdict = this.#judge.judge(sender, raw, value, reader.writtenMs);
-        return this.#step(claim, pending, index, raw, verdict);
+      judge: ({ claim, pending, reader, sender }, loaded) => {
+        const verdict = this.#judge.judge(sender, loaded, reader.writtenMs);
+        return this.#step(claim, pending, loaded.index, loaded.raw, verdict);
       },
       onGrowth: () => reports.grown(),
       onUnused: (step) => this.endUnused(step),
@@ -128,7 +130,8 @@ export class Taker {
   }
 
   #takeWhole(claim: Claim, pending: PendingFile): Step[] | Promise<Step[]> {
-    const load = loadFile(this.#spool, claim.path, { isOwn: isOwnFile(claim.file), isStream: isStream(claim.file) });
+    const how = { isOwn: isOwnFile(claim.file), isStream: isStream(claim.file) };
+    const load = loadFile(this.#spool, claim.path, this.#plain, how);
     return whenReady(load, (loaded) => this.#stepsOf(claim, loaded, pending));
   }
 
@@ -289,9 +292,10 @@ export class Taker {
 
   #judgeFrom(sender: Sender, claim: Claim, pending: PendingFile, load: LoadedFile): Step[] | Promise<Step[]> {
     const steps: (Step | Promise<Step>)[] = [];
-    for (const { index, raw, value } of load.envelopes) {
+    for (const loaded of load.envelopes) {
+      const { index, raw } = loaded;
       if (!claim.isOpen(index)) continue;
-      const verdict = this.#judge.judge(sender, raw, value, load.writtenMs);
+      const verdict = this.#judge.judge(sender, loaded, load.writtenMs);
       steps.push(this.#step(claim, pending, index, raw, verdict));
     }
     return allReady(steps);
@@ -325,7 +329,8 @@ export class Taker {
     }
     const { sender, envelope } = value as { sender: Sender; envelope: Envelope };
     const line = `${JSON.stringify(envelope)}\n`;
-    return this.#step(claim, pending, index, line, this.#judge.judge(sender, line, envelope));
+    const verdict = this.#judge.judge(sender, { raw: line, value: envelope, isFit: false });
+    return this.#step(claim, pending, index, line, verdict);
   }
 
   #clearStray(where: Directory, name: string): void {

@@ -1,0 +1,107 @@
+import type { Envelope } from "../envelope.js";
+import { validateEnvelope } from "../generated/validators.js";
+import { isUlid, ULID_LENGTH } from "../message-name.js";
+
+const HEAD = '{"specversion":"1.0","id":"';
+/** From the beginning of the line. */
+const ID_END = HEAD.length + ULID_LENGTH;
+/** specversion, id, source, type, time, topic, data: what a publish without options writes. */
+const ATTRIBUTES = 7;
+const MINUTE_LENGTH = "2026-01-31T12:59:".length;
+const SECONDS_LENGTH = "07.004Z".length;
+const CLOSING = "}".charCodeAt(0);
+const NEWLINE = "\n".charCodeAt(0);
+
+/**
+ * Reads the line that most messages are: what a publish without options writes, from the publisher, to the topic and of the minute of
+ * the line before.
+ *
+ * Such a line has an id, seconds and data of its own; the text between is known, and known to fit the schema. So only the data is
+ * parsed, and the schema's validator not asked. Since the data is JSON by itself, the whole line is, and nothing in it can come twice.
+ * Any other line is for the parser and the validator.
+ */
+export class PlainLines {
+  /** From the id to the seconds; empty when no line is known. */
+  #middle = "";
+  /** From the seconds to the data. */
+  #rest = "";
+  #source = "";
+  #topic = "";
+  #minute = "";
+
+  /**
+   * @param text flat rather than a part of another: it is looked at character by character
+   * @param start of the line in it @param end behind the line's own end
+   * @returns a fit envelope, the one that the line holds; undefined when it is another kind of line
+   */
+  read(text: string, start: number, end: number): Envelope | undefined {
+    const idAt = start + HEAD.length;
+    const middleAt = idAt + ULID_LENGTH;
+    const secondsAt = middleAt + this.#middle.length;
+    const restAt = secondsAt + SECONDS_LENGTH;
+    const dataAt = restAt + this.#rest.length;
+    const dataEnd = end - 2;
+    if (this.#middle === "" || dataAt >= dataEnd) return undefined;
+    if (text.charCodeAt(dataEnd) !== CLOSING || text.charCodeAt(dataEnd + 1) !== NEWLINE) return undefined;
+    // startsWith() would take three times as long.
+    if (text.slice(middleAt, secondsAt) !== this.#middle || text.slice(restAt, dataAt) !== this.#rest) return undefined;
+    const id = text.slice(idAt, middleAt);
+    if (text.slice(start, idAt) !== HEAD || !isUlid(id) || !isSeconds(text, secondsAt)) return undefined;
+    try {
+      const data = JSON.parse(text.slice(dataAt, dataEnd)) as unknown;
+      const time = this.#minute + text.slice(secondsAt, restAt);
+      const source = this.#source;
+      const topic = this.#topic;
+      return { specversion: "1.0", id: copied(id), source, type: topic, time, topic, data };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Takes a line as the pattern of those to come, if it is such a line. @param value it, parsed @returns whether it is, and fits the schema */
+  learn(line: string, value: unknown): boolean {
+    if (typeof value !== "object" || value === null) return false;
+    const { source, type, time, topic, data } = value as Record<string, unknown>;
+    if (typeof source !== "string" || typeof time !== "string" || typeof topic !== "string") return false;
+    if (type !== topic || data === undefined || Object.keys(value).length !== ATTRIBUTES) return false;
+    const minute = time.slice(0, MINUTE_LENGTH);
+    const middle = `","source":${JSON.stringify(source)},"type":${JSON.stringify(topic)},"time":"${minute}`;
+    const rest = `","topic":${JSON.stringify(topic)},"data":`;
+    // Spelled in another way, it is no pattern.
+    if (!line.startsWith(middle, ID_END) || !line.startsWith(rest, ID_END + middle.length + SECONDS_LENGTH))
+      return false;
+    if (!validateEnvelope(value)) return false;
+    this.#middle = middle;
+    this.#rest = rest;
+    this.#source = source;
+    this.#topic = topic;
+    this.#minute = minute;
+    return true;
+  }
+}
+
+const ZERO = "0".charCodeAt(0);
+const NINE = ZERO + 9;
+
+/** `07.004Z`, where none is a leap second. */
+function isSeconds(text: string, at: number): boolean {
+  return (
+    isDigit(text, at, ZERO + 5) &&
+    isDigit(text, at + 1) &&
+    text[at + 2] === "." &&
+    isDigit(text, at + 3) &&
+    isDigit(text, at + 4) &&
+    isDigit(text, at + 5) &&
+    text[at + 6] === "Z"
+  );
+}
+
+function isDigit(text: string, at: number, last = NINE): boolean {
+  const code = text.charCodeAt(at);
+  return code >= ZERO && code <= last;
+}
+
+/** V8 copies parts of up to twelve characters; a longer one would keep all of the text for as long as it is kept itself. */
+function copied(id: string): string {
+  return id.slice(0, 12) + id.slice(12, 24) + id.slice(24);
+}
