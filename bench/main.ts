@@ -6,7 +6,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 /** @returns 0: measured; 1: something was lost; 2: usage. What breaks the bench itself is thrown, after clearing up. */
 async function main(args: readonly string[]): Promise<number> {
-  if (args.length === 0) {
+  if (args.length === 0 || args.includes("--help") || args.includes("-h")) {
     console.log(USAGE);
     return 0;
   }

@@ -2,12 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Assignment } from "./assignment.js";
 import { runEnd } from "./end.js";
 import { nowNs, payloadsOf } from "../envelope.js";
-import { paced } from "./pacing.js";
+import { paced, warmUpPace } from "./pacing.js";
 import { awaited, pipelined } from "./pipelined.js";
 import { loadTransport } from "../transports/index.js";
 
-/** How many times faster than what is measured: what matters is how often code has run, and nobody likes to wait. */
-const WARM_UP_SPEED = 2;
 /** Once all that warms up has arrived: for what the machine does afterwards, such as collecting garbage, in milliseconds. */
 const PAUSE_MS = 100;
 
@@ -18,22 +16,22 @@ await runEnd<Assignment>(async (assignment, bench) => {
   let serial = 0;
   const send = () => sender.send(payloadOf(++serial));
   const flush = sender.flush?.bind(sender);
-  const { perSecond, window } = assignment;
+  const { perSecond: pace, window } = assignment;
 
-  const sendAll = async (count: number, speed: number) => {
-    if (perSecond !== null) return sendPaced(count, perSecond * speed, send);
+  const sendAll = async (count: number, perSecond: number | null) => {
+    if (perSecond !== null) return sendPaced(count, perSecond, send);
     if (window === 1) return awaited(count, send, flush);
     return pipelined(count, window ?? 1, send, flush);
   };
 
-  await sendAll(assignment.warmUp, WARM_UP_SPEED);
+  await sendAll(assignment.warmUp, pace && warmUpPace(pace));
   bench.tell({ kind: "warm" });
   await bench.hear();
   await delay(PAUSE_MS);
 
   const cpu = process.cpuUsage();
   const firstSentNs = nowNs();
-  await sendAll(assignment.count, 1);
+  await sendAll(assignment.count, pace);
   const lastAcceptedNs = nowNs();
   const { user, system } = process.cpuUsage(cpu);
   bench.tell({ kind: "sent", firstSentNs, lastAcceptedNs, cpuUs: user + system });

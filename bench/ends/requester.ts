@@ -1,15 +1,12 @@
 import type { Assignment } from "./assignment.js";
 import { runEnd } from "./end.js";
 import { nowNs, payloadsOf } from "../envelope.js";
-import { paced } from "./pacing.js";
+import { paced, warmUpPace } from "./pacing.js";
 import { SerialCheck } from "./serials.js";
 import { loadTransport } from "../transports/index.js";
 
-/** How many times faster than what is measured a schedule warms up. */
-const WARM_UP_SPEED = 2;
-
 /** The asking end: a process of its own, which times every answer itself. */
-await runEnd<Assignment>(async ({ perSecond, warmUp, count, ...assignment }, bench) => {
+await runEnd<Assignment>(async ({ perSecond: pace, warmUp, count, ...assignment }, bench) => {
   const requester = await (await loadTransport(assignment.transport)).request?.(assignment);
   if (requester === undefined) throw new Error(`${assignment.transport} has no requests`);
   const payloadOf = payloadsOf(assignment.bytes);
@@ -26,18 +23,18 @@ await runEnd<Assignment>(async ({ perSecond, warmUp, count, ...assignment }, ben
     check.arrived(Number(answer.serial));
     if (own > warmUp) latenciesNs[own - warmUp - 1] = answeredNs - askedNs;
   };
-  const askAll = async (many: number, speed: number) => {
+  const askAll = async (many: number, perSecond: number | null) => {
     if (perSecond === null) {
       for (let asked = 0; asked < many; asked++) await ask();
       return;
     }
     const answers: Promise<void>[] = [];
-    await paced(many, perSecond * speed, () => void answers.push(ask()));
+    await paced(many, perSecond, () => void answers.push(ask()));
     await Promise.all(answers);
   };
 
-  await askAll(warmUp, WARM_UP_SPEED);
-  await askAll(count, 1);
+  await askAll(warmUp, pace && warmUpPace(pace));
+  await askAll(count, pace);
   await requester.close();
   bench.tell({ kind: "answered", latenciesNs, losses: check.losses });
 });

@@ -37,7 +37,7 @@ export interface Stroke {
 }
 
 /**
- * Relatives share a hue and differ in their dashes, so that six hues are enough for fourteen transports and no two lines depend
+ * Relatives share a hue and differ in their dashes, so that six hues are enough for fifteen transports and no two lines depend
  * on colour vision alone. Only the spool is warm.
  */
 const STROKES: Readonly<Record<string, Stroke>> = {
@@ -47,6 +47,7 @@ const STROKES: Readonly<Record<string, Stroke>> = {
   "floor-rename": { colour: COLOURS.floor, dash: [8, 3, 2, 3] },
   "floor-seqpacket": { colour: COLOURS.floor, dash: "dotted" },
   "redis-pubsub": { colour: COLOURS.redis, dash: "solid" },
+  "redis-pubsub-unix": { colour: COLOURS.redis, dash: [8, 3, 2, 3] },
   "redis-streams": { colour: COLOURS.redis, dash: "dashed" },
   bullmq: { colour: COLOURS.redis, dash: "dotted" },
   "nats-core": { colour: COLOURS.nats, dash: "solid" },

@@ -4,7 +4,7 @@ import { runOneWay } from "../rounds/one-way.js";
 import { missingProgram } from "../servers/programs.js";
 import { isTransportName, loadTransport, type TransportName } from "../transports/index.js";
 import type { Place } from "../transports/transport.js";
-import { LATENCY_COLUMNS } from "./latency.js";
+import { COMPILED_AFTER, LATENCY_COLUMNS } from "./latency.js";
 import type { Arena, Configuration, Contestant, Scenario } from "./scenario.js";
 import { assignmentOf, inPlace, latencyMetrics } from "./transport-round.js";
 
@@ -17,7 +17,7 @@ export const ACCOUNTS: Scenario = {
   family: "latency",
   title: "one-way latency from one Unix account to another, 512 B, 500/s, 1 publisher, 1 subscriber",
   columns: LATENCY_COLUMNS,
-  full: { ...COMMON, rounds: 7, count: 1_000, warmUp: 3_000 },
+  full: { ...COMMON, rounds: 7, count: 1_000, warmUp: COMPILED_AFTER },
   quick: { ...COMMON, rounds: 1, count: 100, warmUp: 20 },
   contestants: async (only) =>
     Promise.all(

@@ -1,5 +1,5 @@
 import { runRequests } from "../rounds/request.js";
-import { LATENCY_COLUMNS } from "./latency.js";
+import { COMPILED_AFTER, LATENCY_COLUMNS } from "./latency.js";
 import type { Configuration, Scenario } from "./scenario.js";
 import { latencyMetrics, transportContestants, type TransportRound } from "./transport-round.js";
 
@@ -13,8 +13,8 @@ const ROUND_TRIP: TransportRound = {
 
 /** From a question to its answer, in the process that asks. */
 export const REQUEST_SCENARIOS: readonly Scenario[] = [
-  roundTrip("request", "one after the other", { perSecond: null, count: 3_000, warmUp: 3_000 }),
-  roundTrip("request-500", "500/s", { perSecond: 500, count: 1_000, warmUp: 2_000 }),
+  roundTrip("request", "one after the other", { perSecond: null, count: 3_000, warmUp: COMPILED_AFTER }),
+  roundTrip("request-500", "500/s", { perSecond: 500, count: 1_000, warmUp: COMPILED_AFTER }),
 ];
 
 function roundTrip(id: string, pace: string, size: Pick<Configuration, "perSecond" | "count" | "warmUp">): Scenario {

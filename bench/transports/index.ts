@@ -5,6 +5,7 @@ const TRANSPORTS = {
   spool: async () => (await import("./spool.js")).spool,
   "raw-socket": async () => (await import("./raw-socket.js")).rawSocket,
   "redis-pubsub": async () => (await import("./redis-pubsub.js")).redisPubSub,
+  "redis-pubsub-unix": async () => (await import("./redis-pubsub.js")).redisPubSubUnix,
   "redis-streams": async () => (await import("./redis-streams.js")).redisStreams,
   "nats-core": async () => (await import("./nats-core.js")).natsCore,
   jetstream: async () => (await import("./jetstream.js")).jetStream,

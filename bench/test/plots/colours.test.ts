@@ -39,6 +39,7 @@ test("no two light colours are the same, or the dark ones could not be told from
 test("no two transports are drawn the same, and only the spool is drawn in its colour", () => {
   const transports = ["spool", "raw-socket", "redis-pubsub", "redis-streams", "nats-core", "jetstream", "mosquitto"];
   transports.push(
+    "redis-pubsub-unix",
     "bullmq",
     "sqlite-queue",
     "node-ipc",
