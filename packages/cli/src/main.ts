@@ -1,14 +1,26 @@
 import { reportFailure, reportWarnings } from "./failure.js";
-import { buildProgram, commandIn } from "./program.js";
+import { readPlainPublish } from "./plain-publish.js";
+import { publishMessage } from "./publish-message.js";
 
 /** Runs one command line. What it could not do is on stderr, and in `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
   const isJson = argv.includes("--json");
   reportWarnings(isJson);
+  const plain = readPlainPublish(argv);
   try {
-    const program = await buildProgram(argv);
-    await program.parseAsync(argv, { from: "user" });
+    if (plain !== undefined) await publishMessage(plain.topic, plain.data, plain.options);
+    else await runProgram(argv);
   } catch (error) {
-    process.exitCode = await reportFailure(error, isJson, commandIn(argv));
+    process.exitCode = await reportFailure(error, isJson, plain === undefined ? await commandIn(argv) : "publish");
   }
+}
+
+async function runProgram(argv: readonly string[]): Promise<void> {
+  const { buildProgram } = await import("./program.js");
+  const program = await buildProgram(argv);
+  await program.parseAsync(argv, { from: "user" });
+}
+
+async function commandIn(argv: readonly string[]): Promise<string | undefined> {
+  return (await import("./program.js")).commandIn(argv);
 }
