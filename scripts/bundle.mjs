@@ -2,11 +2,12 @@
 // that calls `agentbus publish` pays it for every one of them, each time.
 //
 // core: ES modules; what it imports lazily stays a file of its own.
-// cli: one CommonJS file with core and commander in it, because starting Node's loader of ES modules and finding packages
-// takes longer than a publish. What only some commands need (locks, ajv) stays a dependency that is imported when needed.
+// cli: CommonJS with core and commander in it, one file for a publish: see bundle-command.mjs. What only some commands need
+// (locks, ajv) stays a dependency that is imported when needed.
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
+import { bundleCommand } from "./bundle-command.mjs";
 
 const LAZY_PACKAGES = ["ajv", "fsevents", "proper-lockfile"];
 const LICENSES = "LICENSES.txt";
@@ -34,12 +35,8 @@ export async function bundlePackages(root) {
       splitting: true,
       sourcemap: true,
     }),
-    build({
+    bundleCommand(join(cli, "main.js"), join(cli, "bundle"), {
       ...common,
-      entryPoints: [join(cli, "main.js")],
-      outfile: join(cli, "bundle/main.cjs"),
-      format: "cjs",
-      minifyWhitespace: true,
       alias: { ...common.alias, "@agentbus/core": join(core, "index.js") },
       plugins: [lazyChildProcess],
       // The first use of `performance` loads perf_hooks, for 2 ms.
@@ -47,8 +44,14 @@ export async function bundlePackages(root) {
       define: { "performance.now": "monotonicNow" },
     }),
   ]);
-  await finish(root, join(core, "bundle"), coreResult.metafile);
-  await finish(root, join(cli, "bundle"), cliResult.metafile);
+  const { inputs, outputs } = coreResult.metafile;
+  await finish(
+    root,
+    join(core, "bundle"),
+    Object.keys(inputs),
+    Object.keys(outputs).map((path) => basename(path)),
+  );
+  await finish(root, join(cli, "bundle"), cliResult.inputs, cliResult.names);
 }
 
 /** commander could run subcommands that are programs of their own, and loads what that would take. */
@@ -65,9 +68,9 @@ const lazyChildProcess = {
 };
 
 /** Adds the licenses of what was joined, and removes chunks of earlier builds, whose names hold a hash of what was in them. */
-async function finish(root, outdir, { inputs, outputs }) {
-  await writeFile(join(outdir, LICENSES), await licensesOf(root, Object.keys(inputs)));
-  const current = new Set([LICENSES, ...Object.keys(outputs).map((path) => path.split("/").at(-1))]);
+async function finish(root, outdir, inputs, names) {
+  await writeFile(join(outdir, LICENSES), await licensesOf(root, inputs));
+  const current = new Set([LICENSES, ...names]);
   for (const name of await readdir(outdir)) {
     if (!current.has(name)) await rm(join(outdir, name));
   }
