@@ -31,7 +31,8 @@ const runner = spawn(
     ...nodeOptions,
     ...files,
   ],
-  { cwd: root, stdio: "inherit" },
+  // Where a test starts the command with the environment as it is, nothing is left in the real home.
+  { cwd: root, stdio: "inherit", env: { ...process.env, NODE_DISABLE_COMPILE_CACHE: "1" } },
 );
 runner.on("exit", (code) => {
   process.exitCode = code ?? 1;
