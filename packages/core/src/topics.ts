@@ -65,11 +65,21 @@ export function compilePatterns(patterns: readonly string[]): (topic: string) =>
   const topics = new Set(parsed.filter((pattern) => pattern.isTopic).map((pattern) => pattern.text));
   const others = parsed.filter((pattern) => !pattern.isTopic);
   if (others.length === 0) return (topic) => topics.has(topic);
-  return (topic) => {
+  const matches = (topic: string): boolean => {
     if (topics.has(topic)) return true;
     if (topic.startsWith("@")) return false;
     const tokens = topic.split(".");
     return others.some((pattern) => matchesTokens(pattern, tokens));
+  };
+  // Most messages have the topic of the one before.
+  let last = "";
+  let isMatch = matches(last);
+  return (topic) => {
+    if (topic !== last) {
+      isMatch = matches(topic);
+      last = topic;
+    }
+    return isMatch;
   };
 }
 

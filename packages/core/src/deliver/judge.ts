@@ -85,11 +85,11 @@ export class Judge {
     if (hasExpired(envelope)) return { kind: "expired" };
     if ((envelope.hops ?? 0) > maxHops)
       return refusal(sender, "hops", `${envelope.hops} messages led to it, at most ${maxHops}`);
-    const judged = (violations: Violations): Verdict =>
-      violations === undefined
-        ? { kind: "deliver", envelope, sender }
-        : refusal(sender, "schema", violations.join("; "));
-    return whenReady(this.#violations(envelope), judged);
+    const violations = this.#violations(envelope);
+    if (violations === undefined) return { kind: "deliver", envelope, sender };
+    return whenReady(violations, (known) =>
+      known === undefined ? { kind: "deliver", envelope, sender } : refusal(sender, "schema", known.join("; ")),
+    );
   }
 
   /** An account speaks for itself; root, and the relays that `spool.json` lists, for anybody. */

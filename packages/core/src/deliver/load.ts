@@ -124,7 +124,7 @@ function split({ stat, bytes }: BoundedFile, plain: PlainLines): LoadedFile | Un
       return { ...facts, envelopes: [{ index: 0, value: single, raw: text, isFit }] };
     }
   }
-  const envelopes = envelopesOf(text.endsWith("\n") ? text : `${text}\n`, 0, plain);
+  const { envelopes } = linesOf(text.endsWith("\n") ? text : `${text}\n`, 0, plain, { endsAtEmpty: false });
   if (envelopes.length > MAX_ENVELOPES_PER_FILE) {
     return {
       ...common,
@@ -155,12 +155,9 @@ export const NEWLINE = 0x0a;
 /** What a decoder puts in the place of what is not UTF-8, unless it stood there before. */
 const REPLACEMENT = "\ufffd";
 
-/** A line without anything, by which the publisher of a stream says that it has ended. */
-const END = "\n";
-
 export interface StreamLines {
   readonly envelopes: LoadedEnvelope[];
-  /** The publisher's word that there will be no more; what stands behind it is nobody's message. */
+  /** An empty line came, the publisher's word that there will be no more; what stands behind it is nobody's message. */
   readonly isEnded: boolean;
 }
 
@@ -170,19 +167,16 @@ export interface StreamLines {
  * @param plain what is known of lines that came before
  */
 export function completeLines(bytes: Buffer, length: number, firstIndex: number, plain: PlainLines): StreamLines {
-  let text = bytes.toString("utf8", 0, length);
-  const end = text.startsWith(END) ? 0 : text.indexOf(`\n${END}`) + 1;
-  const isEnded = end > 0 || text.startsWith(END);
-  if (isEnded) text = text.slice(0, end);
+  const text = bytes.toString("utf8", 0, length);
   const isText = !text.includes(REPLACEMENT) || isUtf8(bytes.subarray(0, length));
-  const envelopes = isText ? envelopesOf(text, firstIndex, plain) : envelopesAmong(bytes, length, firstIndex);
-  return { envelopes, isEnded };
+  return isText ? linesOf(text, firstIndex, plain, { endsAtEmpty: true }) : linesAmong(bytes, length, firstIndex);
 }
 
-/** The same as `envelopesOf` for bytes of which some are not UTF-8. */
-function envelopesAmong(bytes: Buffer, length: number, firstIndex: number): LoadedEnvelope[] {
+/** The same as `linesOf` for bytes of which some are not UTF-8. */
+function linesAmong(bytes: Buffer, length: number, firstIndex: number): StreamLines {
   const envelopes: LoadedEnvelope[] = [];
-  for (let start = 0, end; start < length && bytes[start] !== NEWLINE; start = end) {
+  for (let start = 0, end; start < length; start = end) {
+    if (bytes[start] === NEWLINE) return { envelopes, isEnded: true };
     end = bytes.indexOf(NEWLINE, start) + 1;
     const raw = bytes.toString("utf8", start, end);
     const isText = isUtf8(bytes.subarray(start, end));
@@ -191,14 +185,20 @@ function envelopesAmong(bytes: Buffer, length: number, firstIndex: number): Load
       envelopes.push({ index: firstIndex + envelopes.length, value, raw, isFit: false });
     }
   }
-  return envelopes;
+  return { envelopes, isEnded: false };
+}
+
+interface End {
+  /** As streams do; elsewhere an empty line says nothing. */
+  readonly endsAtEmpty: boolean;
 }
 
 /** @param text whole lines */
-function envelopesOf(text: string, firstIndex: number, plain: PlainLines): LoadedEnvelope[] {
+function linesOf(text: string, firstIndex: number, plain: PlainLines, { endsAtEmpty }: End): StreamLines {
   const envelopes: LoadedEnvelope[] = [];
   for (let start = 0, end; start < text.length; start = end) {
     end = text.indexOf("\n", start) + 1;
+    if (endsAtEmpty && end === start + 1) return { envelopes, isEnded: true };
     const raw = text.slice(start, end);
     const isDeep = isNestedTooDeeply(raw);
     let value: unknown = isDeep ? undefined : plain.read(text, start, end);
@@ -210,7 +210,7 @@ function envelopesOf(text: string, firstIndex: number, plain: PlainLines): Loade
     }
     envelopes.push({ index: firstIndex + envelopes.length, value, raw, isFit });
   }
-  return envelopes;
+  return { envelopes, isEnded: false };
 }
 
 function isBlank(line: string): boolean {

@@ -327,7 +327,8 @@ export class OpenStreams {
       stream.place = line;
       lines.push(line);
     }
-    stream.lines = [...lines.reverse(), ...stream.lines];
+    lines.reverse();
+    stream.lines = stream.lines.length === 0 ? lines : lines.concat(stream.lines);
     return true;
   }
 
