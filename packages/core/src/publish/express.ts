@@ -3,7 +3,8 @@ import { isJson, plainEnvelopeText } from "../envelope.js";
 import { moment } from "../freshness.js";
 import { isNestedTooDeeply } from "../nesting.js";
 import type { Spool } from "../spool.js";
-import type { Outbox, Route } from "./outbox.js";
+import type { Outbox } from "./outbox.js";
+import type { Route } from "./routes.js";
 
 /** Appended by a route, or to be sent once more. */
 export interface Sent {

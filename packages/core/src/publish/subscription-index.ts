@@ -104,6 +104,14 @@ export class SubscriptionIndex {
     return this.#version;
   }
 
+  /**
+   * Who gets a message. @param to a direct message's address
+   * @throws as `forAddress`
+   */
+  targetsOf(to: string | undefined, topic: string): readonly Target[] {
+    return to === undefined ? this.forTopic(topic) : [this.forAddress(to)];
+  }
+
   /** The subscriptions whose patterns match; those of dead processes left out. */
   forTopic(topic: string): readonly Target[] {
     let targets = this.#matches.get(topic);
