@@ -1,5 +1,6 @@
 import type { Moment } from "../freshness.js";
-import type { Lane, Streams } from "./streams.js";
+import type { Route, Routes } from "./routes.js";
+import type { Streams } from "./streams.js";
 import type { SubscriptionIndex } from "./subscription-index.js";
 import type { TickQueue } from "./tick-queue.js";
 
@@ -8,26 +9,34 @@ const LOOK_AHEAD_MS = 4;
 /** … and not at once: the subscriber that has just been woken may be waiting for this very processor. */
 const LOOK_AHEAD_AFTER_MS = 1;
 
+export interface LookAheadParts {
+  readonly index: SubscriptionIndex;
+  readonly streams: Streams;
+  readonly routes: Routes;
+  readonly queue: TickQueue;
+}
+
 /** While messages follow each other closely, what they go by is looked up between them, and not by the one whose turn it is. */
 export class LookAhead {
-  readonly #index: SubscriptionIndex;
-  readonly #streams: Streams;
-  readonly #queue: TickQueue;
+  readonly #parts: LookAheadParts;
+  /** Routes that were taken lately and are to be renewed. */
+  readonly #due = new Set<Route>();
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
-  constructor(index: SubscriptionIndex, streams: Streams, queue: TickQueue) {
-    this.#index = index;
-    this.#streams = streams;
-    this.#queue = queue;
+  constructor(parts: LookAheadParts) {
+    this.#parts = parts;
   }
 
   /** A message was appended. @param pauseMs since the one before */
-  note(lane: Lane, pauseMs: number, now: Moment): void {
-    if (pauseMs >= LOOK_AHEAD_MS || this.#timer !== undefined || !this.#index.isOlderThan(LOOK_AHEAD_MS, now)) return;
+  note(route: Route, pauseMs: number, now: Moment): void {
+    if (pauseMs >= LOOK_AHEAD_MS) return;
+    const isDue = route.isDue(now);
+    if (isDue) this.#due.add(route);
+    if (this.#timer !== undefined || !(isDue || this.#parts.index.isOlderThan(LOOK_AHEAD_MS, now))) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#look(lane);
+      this.#look(route);
     }, LOOK_AHEAD_AFTER_MS).unref();
   }
 
@@ -36,14 +45,17 @@ export class LookAhead {
     clearTimeout(this.#timer);
   }
 
-  #look(lane: Lane): void {
-    if (this.#isOver || !this.#queue.isEmpty) return;
+  #look({ lane, version }: Route): void {
+    const { index, streams, routes, queue } = this.#parts;
+    if (this.#isOver || !queue.isEmpty) return;
+    const due = [...this.#due];
+    this.#due.clear();
     try {
-      const { version } = this.#index;
-      const identifying = this.#index.refresh();
-      if (identifying !== undefined) this.#queue.waitFor(identifying);
+      const identifying = index.refresh();
+      if (identifying !== undefined) return queue.waitFor(identifying);
       // The lane may be one of subscriptions that have been let go of, and looking there would open them again.
-      if (this.#index.version === version) this.#streams.lookAgain(lane);
+      if (index.version === version) streams.lookAgain(lane);
+      for (const route of due) routes.renew(route);
     } catch {
       // Whoever comes next finds out, and is told.
     }

@@ -37,10 +37,11 @@ export class Outbox {
     const late = new LateDelivery(index, backlog, committer);
     this.#index = index;
     this.#committer = committer;
-    this.#routes = new Routes(spool, { index, streams: committer.streams });
-    this.#lookAhead = new LookAhead(index, committer.streams, this.#queue);
     const onWait = () => this.#routes.clear();
     this.#dispatch = new Dispatch(spool, { index, backlog, committer, late, closing: this.#closing.signal, onWait });
+    const { streams } = committer;
+    this.#routes = new Routes(spool, { index, streams, fullOf: (targets) => this.#dispatch.fullOf(targets) });
+    this.#lookAhead = new LookAhead({ index, streams, routes: this.#routes, queue: this.#queue });
   }
 
   /** @returns a promise when it has to wait: for the rest of the tick, the disk, the account database, or room @throws BusError */
@@ -74,15 +75,16 @@ export class Outbox {
    * @param bytes that it has at the most
    * @returns whether it is stored; when not, some may have it, and it has to be sent again. undefined when the route does not take it
    */
-  sendBy({ lane }: Route, line: string, bytes: number, now: Moment): boolean | undefined {
+  sendBy(route: Route, line: string, bytes: number, now: Moment): boolean | undefined {
     const { streams } = this.#committer;
+    const { lane } = route;
     if (!streams.takes(lane, bytes, 1, now)) return undefined;
     const pauseMs = now.steady - lane.lastAt;
     // One that comes so soon after another may be of the same tick, and so may be the next.
     if (pauseMs < BURST_MS) this.#queue.gather();
     try {
       const isStored = streams.appendTo(lane, line);
-      if (isStored) this.#lookAhead.note(lane, pauseMs, now);
+      if (isStored) this.#lookAhead.note(route, pauseMs, now);
       return isStored;
     } catch {
       // A file of its own tells whether it is the disk or the stream.

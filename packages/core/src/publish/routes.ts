@@ -6,8 +6,10 @@ import type { Lane, Streams } from "./streams.js";
 import type { SubscriptionIndex } from "./subscription-index.js";
 import type { Target } from "./target.js";
 
-/** A route is gone by for so long, in milliseconds. */
+/** A route is gone by for so long after what it rests on was asked, in milliseconds … */
 const ROUTE_FOR_MS = 100;
+/** … and from this age on it is to be renewed between two messages. */
+const RENEW_AFTER_MS = 50;
 const MAX_ROUTES = 1_000;
 
 /** The way that a message to a topic took a moment ago, when it was appended to a stream. */
@@ -17,21 +19,32 @@ export class Route {
   readonly labels: readonly string[];
   /** Of the list of subscriptions. */
   readonly version: number;
-  /** By performance.now(). */
-  until: number;
+  /** When what it rests on was asked; by performance.now(). */
+  askedAt: number;
 
-  constructor(topic: string, lane: Lane, labels: readonly string[], version: number, until: number) {
+  constructor(topic: string, lane: Lane, labels: readonly string[], version: number, askedAt: number) {
     this.topic = topic;
     this.lane = lane;
     this.labels = labels;
     this.version = version;
-    this.until = until;
+    this.askedAt = askedAt;
+  }
+
+  isOver(now: Moment): boolean {
+    return now.steady - this.askedAt >= ROUTE_FOR_MS;
+  }
+
+  /** Whether it had better be renewed before the next message. */
+  isDue(now: Moment): boolean {
+    return now.steady - this.askedAt >= RENEW_AFTER_MS;
   }
 }
 
 export interface RoutesParts {
   readonly index: SubscriptionIndex;
   readonly streams: Streams;
+  /** Those that have no room, or have somebody line up for it. */
+  readonly fullOf: (targets: readonly Target[]) => readonly Target[];
 }
 
 /** The ways that messages took, by topic: what was found out for one, the next need not ask. */
@@ -48,8 +61,7 @@ export class Routes {
   /** @returns undefined when the next message has to be looked up */
   find(topic: string, now: Moment): Route | undefined {
     const route = this.#routes.get(topic);
-    if (route === undefined || now.steady >= route.until || route.version !== this.#parts.index.version)
-      return undefined;
+    if (route === undefined || route.isOver(now) || route.version !== this.#parts.index.version) return undefined;
     return route;
   }
 
@@ -57,16 +69,36 @@ export class Routes {
   note({ to, topic, priority, sync, keepsLink }: Parcel, targets: readonly Target[], outcome: Outcome): void {
     if (to !== undefined || sync !== "none" || keepsLink || priority !== DEFAULT_PRIORITY) return;
     if (outcome.stored.length < targets.length) return;
-    const until = performance.now() + ROUTE_FOR_MS;
+    const askedAt = performance.now();
     const { index, streams } = this.#parts;
     const lane = streams.laneTo(priority, targets);
     if (lane === undefined || this.#mayHaveSchema(topic)) return;
     if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
-    this.#routes.set(topic, new Route(topic, lane, [...outcome.stored], index.version, until));
+    this.#routes.set(topic, new Route(topic, lane, [...outcome.stored], index.version, askedAt));
+  }
+
+  /**
+   * Asks again what the next message would, so that it need not; to be called after a look at the subscriptions. Where another way
+   * is to be taken now, the next message finds it.
+   */
+  renew(route: Route): void {
+    const askedAt = performance.now();
+    if (this.#routes.get(route.topic) !== route) return;
+    if (this.#stillLeads(route)) route.askedAt = askedAt;
+    else this.#routes.delete(route.topic);
   }
 
   clear(): void {
     this.#routes.clear();
+  }
+
+  #stillLeads({ topic, lane, version }: Route): boolean {
+    const { index, streams, fullOf } = this.#parts;
+    if (version !== index.version) return false;
+    const targets = index.forTopic(topic);
+    return (
+      streams.laneTo(lane.priority, targets) === lane && fullOf(targets).length === 0 && !this.#mayHaveSchema(topic)
+    );
   }
 
   /** Asked when the message is stored: what is wrong now is for the next one to tell. */
