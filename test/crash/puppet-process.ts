@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import { createBus, type Bus } from "#core/bus.js";
 import { Outbox } from "#core/publish/outbox.js";
-import type { PublishOptions } from "#core/publish/publisher.js";
+import type { PublishOptions } from "#core/publish/publish-options.js";
 import { isBusError } from "#core/errors.js";
 import type { Message } from "#core/subscribe/message.js";
 import type { SubscribeOptions } from "#core/subscribe/open-subscription.js";

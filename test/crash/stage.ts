@@ -1,6 +1,6 @@
 import { createBus, type Bus, type OpenBusOptions } from "#core/bus.js";
 import { nodeFileSystem, type FileSystem } from "#core/file-system.js";
-import type { PublishOptions, PublishResult } from "#core/publish/publisher.js";
+import type { PublishOptions, PublishResult } from "#core/publish/publish-options.js";
 import type { Message } from "#core/subscribe/message.js";
 import { isIntact, payload, type Journal } from "./journal.js";
 

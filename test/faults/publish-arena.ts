@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createBus, type Bus } from "#core/bus.js";
 import { createSpool } from "#core/create-spool.js";
 import { isBusError } from "#core/errors.js";
-import type { PublishOptions } from "#core/publish/publisher.js";
+import type { PublishOptions } from "#core/publish/publish-options.js";
 import { assertNothingHalfVisible, subscriptionDirs } from "../crash/aftermath.js";
 import { payload, isIntact } from "../crash/journal.js";
 import { until } from "../support/personal-spool.js";

@@ -2,6 +2,7 @@ import { BusError } from "./errors.js";
 import type { Cause } from "./context.js";
 import { isUlid } from "./message-name.js";
 import { validateEnvelope } from "./generated/validators.js";
+import { TimeStamps } from "./time-stamp.js";
 
 export const DEFAULT_PRIORITY = 5;
 /** The topic of a direct message whose sender named none. */
@@ -116,7 +117,8 @@ export function composeEnvelope(facts: EnvelopeFacts, options: EnvelopeOptions):
   set(envelope, "replyto", options.replyTo);
   set(envelope, "traceparent", options.traceparent ?? cause?.traceparent);
   set(envelope, "tracestate", options.tracestate ?? cause?.tracestate);
-  set(envelope, "expirytime", expiry(now, options.expiresInMs));
+  const { expiresInMs } = options;
+  set(envelope, "expirytime", expiresInMs === undefined ? undefined : expiryTime(now, expiresInMs));
   set(envelope, "sequence", options.sequence);
   set(envelope, "dataschema", options.dataSchema);
   set(envelope, "dataref", options.dataRef);
@@ -124,29 +126,6 @@ export function composeEnvelope(facts: EnvelopeFacts, options: EnvelopeOptions):
   setData(envelope, data, options.dataContentType);
   if (!validateEnvelope(envelope)) throw invalid(describeErrors());
   return envelope as unknown as Envelope;
-}
-
-/**
- * The same as text, one line, for data without options or a cause.
- * @param topic which has been parsed
- * @returns undefined when there is no such text, or it is not that simple: `composeEnvelope` tells
- */
-export function plainEnvelopeText(
-  id: string,
-  source: string,
-  topic: string,
-  now: number,
-  data: unknown,
-): string | undefined {
-  let member: string;
-  try {
-    member = JSON.stringify({ data });
-  } catch {
-    return undefined;
-  }
-  if (member === "{}") return undefined;
-  const attributes = `{"specversion":"1.0","id":"${id}","source":"${source}","type":"${topic}","time":"${timeStamp(now)}"`;
-  return `${attributes},"topic":"${topic}",${member.slice(1)}\n`;
 }
 
 // prettier-ignore
@@ -182,24 +161,13 @@ export function priorityOf(envelope: Envelope): number {
   return envelope.priority ?? DEFAULT_PRIORITY;
 }
 
-/** One second as text, up to its dot. */
-interface Second {
-  ofMs: number;
-  text: string;
-}
-
-const TIMES: Second = { ofMs: Number.NaN, text: "" };
-const EXPIRIES: Second = { ofMs: Number.NaN, text: "" };
+const TIMES = new TimeStamps();
+const EXPIRIES = new TimeStamps();
 const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 
-/** As `toISOString()`, which costs as much as the rest of an envelope; most messages share their second with others. */
-function timeStamp(ms: number, last: Second = TIMES): string {
-  const whole = Math.floor(ms / 1_000) * 1_000;
-  if (whole !== last.ofMs) {
-    last.ofMs = whole;
-    last.text = new Date(whole).toISOString().slice(0, -4);
-  }
-  return `${last.text}${String(ms - whole).padStart(3, "0")}Z`;
+/** @param ms since 1970 @returns RFC 3339 */
+export function timeStamp(ms: number): string {
+  return TIMES.of(ms);
 }
 
 function set(envelope: Record<string, unknown>, name: string, value: unknown): void {
@@ -230,7 +198,6 @@ const RESERVED = new Set([
   ...["correlationid", "causationid", "replyto", "traceparent", "tracestate", "expirytime"],
 ]);
 
-/** Whether `JSON.stringify` says of data what there is to say. */
 /** Whether data is written as it is: no bytes, and nothing that JSON does not know. */
 export function isJson(data: unknown): boolean {
   if (typeof data === "object") return !(data instanceof Uint8Array);
@@ -250,14 +217,14 @@ function setData(envelope: Record<string, unknown>, data: unknown, contentType: 
   set(envelope, "data", data);
 }
 
-function expiry(now: number, expiresInMs: number | undefined): string | undefined {
-  if (expiresInMs === undefined) return undefined;
+/** @throws BusError ERR_ENVELOPE_INVALID when there is no such time */
+export function expiryTime(now: number, expiresInMs: number): string {
   const at = Math.floor(now + expiresInMs);
   // The last moment that Date knows of is in the year 275760, but RFC 3339 ends with 9999.
   if (!(expiresInMs > 0) || !(at <= LAST_MS)) {
     throw invalid(`expiresInMs must be a positive number of milliseconds, not ${String(expiresInMs)}`);
   }
-  return timeStamp(at, EXPIRIES);
+  return EXPIRIES.of(at);
 }
 
 function invalid(why: string): BusError {

@@ -7,7 +7,7 @@ export type { PeekedMessage } from "./deliver/peek.js";
 export type { DeadReason, GivenUpReason, Refusal, RefusalReason } from "./deliver/refusal.js";
 export type { SyncLevel } from "./publish/fan-out.js";
 export type { FullPolicy } from "./publish/parcel.js";
-export type { PublishOptions, PublishResult } from "./publish/publisher.js";
+export type { PublishOptions, PublishResult } from "./publish/publish-options.js";
 export type { AckedOptions, Receipt } from "./publish/receipt.js";
 export type { Answer, RequestOptions } from "./request/request.js";
 export type { Responder } from "./request/respond.js";

@@ -1,6 +1,7 @@
 import type { PeekedMessage } from "./deliver/peek.js";
 import { BusError, fromErrno } from "./errors.js";
-import type { Publisher, PublishOptions, PublishResult } from "./publish/publisher.js";
+import type { PublishOptions, PublishResult } from "./publish/publish-options.js";
+import type { Publisher } from "./publish/publisher.js";
 import { ReplyMailbox } from "./request/reply-mailbox.js";
 import { request, type Answer, type RequestOptions } from "./request/request.js";
 import { answering, type Responder } from "./request/respond.js";
@@ -126,9 +127,9 @@ export class Receiver {
     );
   }
 
-  async #reply(message: Message, data: unknown, options: PublishOptions): Promise<PublishResult> {
+  #reply(message: Message, data: unknown, options: PublishOptions): PublishResult | Promise<PublishResult> {
     const address = message.envelope.replyto ?? `@${message.sender.user}`;
-    return this.#publisher.publish(address, data, { topic: message.topic, cause: message, ...options });
+    return this.#publisher.answer(address, message, data, options);
   }
 }
 

@@ -1,6 +1,6 @@
 import { currentCause, type Cause } from "../context.js";
-import { isJson, plainEnvelopeText } from "../envelope.js";
-import { moment } from "../freshness.js";
+import { isJson } from "../envelope.js";
+import { moment, type Moment } from "../freshness.js";
 import { isNestedTooDeeply } from "../nesting.js";
 import type { Spool } from "../spool.js";
 import type { Outbox } from "./outbox.js";
@@ -9,14 +9,28 @@ import type { Route } from "./routes.js";
 /** Appended by a route, or to be sent once more. */
 export interface Sent {
   readonly id: string;
+  readonly topic: string;
   readonly text: string;
   readonly route: Route;
   /** False when some may have it and some may not. */
   readonly isStored: boolean;
 }
 
+/** What a message is, beside its data, where the bus alone says so. */
+export interface Letter {
+  readonly to: string | undefined;
+  readonly topic: string;
+  readonly type: string;
+  /** undefined for one that is to be made. */
+  readonly id: string | undefined;
+  /** What led to it; undefined for the message being handled, or for none. */
+  readonly cause: Cause | undefined;
+  readonly replyTo: string | undefined;
+  readonly expiresInMs: number | undefined;
+}
+
 /**
- * The short way of the usual message: data without options, to a topic that another went to a moment ago.
+ * The short way of the usual message: one without options, a request, or an answer, to where another went a moment ago.
  *
  * It does what the long way does (publisher.ts, outbox.ts, committer.ts), and asks nothing again that was found out within the last
  * tenth of a second; what is true for 10 ms only is looked up as there. Between two messages a processor forgets most of a program,
@@ -31,18 +45,29 @@ export class Express {
     this.#outbox = outbox;
   }
 
-  /** @returns undefined when it has to go the long way; then nothing has happened */
-  send(topic: string, data: unknown, cause: Cause | undefined): Sent | undefined {
+  /**
+   * @param cause of what nothing else led to
+   * @returns undefined when it has to go the long way; then nothing has happened
+   */
+  send(letter: Letter, data: unknown, cause: Cause | undefined): Sent | undefined {
     const now = moment();
-    const route = this.#outbox.routeTo(topic, now);
-    if (route === undefined || cause !== undefined || !isJson(data) || currentCause() !== undefined) return undefined;
-    const id = this.#spool.names.ulid(now.wall);
-    const text = plainEnvelopeText(id, this.#spool.source, topic, now.wall, data);
-    if (text === undefined || isNestedTooDeeply(text)) return undefined;
+    const route = this.#outbox.routeTo(letter.to, letter.topic, now);
+    const frame = route?.frameFor(letter.type);
+    if (route === undefined || frame === undefined || !isJson(data)) return undefined;
+    const because = letter.cause ?? currentCause() ?? cause;
+    if (because !== undefined && because.hops >= this.#spool.limits.maxHops) return undefined;
+    const id = letter.id ?? this.#spool.names.ulid(now.wall);
+    const { replyTo, expiresInMs } = letter;
+    const text = frame.text({ id, now: now.wall, cause: because, replyTo, expiresInMs }, data);
+    return text === undefined ? undefined : this.#append(route, id, text, now);
+  }
+
+  #append(route: Route, id: string, text: string, now: Moment): Sent | undefined {
+    if (isNestedTooDeeply(text)) return undefined;
     // Each character takes three bytes at the most.
     if (text.length * BYTES_OF_CHARACTER > this.#spool.limits.maxEnvelopeBytes) return undefined;
     const isStored = this.#outbox.sendBy(route, text, text.length * BYTES_OF_CHARACTER, now);
-    return isStored === undefined ? undefined : { id, text, route, isStored };
+    return isStored === undefined ? undefined : { id, topic: route.topic, text, route, isStored };
   }
 }
 

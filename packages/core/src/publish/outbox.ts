@@ -63,11 +63,12 @@ export class Outbox {
   }
 
   /**
-   * How the next message to a topic may go without being looked up.
+   * How the next message may go without being looked up.
+   * @param to a direct message's address
    * @returns undefined when it goes by `put()`, which finds out and notes it
    */
-  routeTo(topic: string, now: Moment): Route | undefined {
-    return this.#queue.isEmpty && this.#index.isFreshAt(now) ? this.#routes.find(topic, now) : undefined;
+  routeTo(to: string | undefined, topic: string, now: Moment): Route | undefined {
+    return this.#queue.isEmpty && this.#index.isFreshAt(now) ? this.#routes.find(to, topic, now) : undefined;
   }
 
   /**

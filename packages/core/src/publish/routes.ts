@@ -1,4 +1,5 @@
 import { DEFAULT_PRIORITY } from "../envelope.js";
+import { EnvelopeFrame, replyTypeOf } from "../envelope-frame.js";
 import type { Moment } from "../freshness.js";
 import type { Spool } from "../spool.js";
 import type { Outcome, Parcel } from "./parcel.js";
@@ -12,8 +13,9 @@ const ROUTE_FOR_MS = 100;
 const RENEW_AFTER_MS = 50;
 const MAX_ROUTES = 1_000;
 
-/** The way that a message to a topic took a moment ago, when it was appended to a stream. */
+/** The way that a message took a moment ago, when it was appended to a stream. */
 export class Route {
+  readonly to: string | undefined;
   readonly topic: string;
   readonly lane: Lane;
   readonly labels: readonly string[];
@@ -21,13 +23,33 @@ export class Route {
   readonly version: number;
   /** When what it rests on was asked; by performance.now(). */
   askedAt: number;
+  readonly #source: string;
+  readonly #frame: EnvelopeFrame;
+  readonly #replyType: string;
+  #replyFrame: EnvelopeFrame | undefined;
 
-  constructor(topic: string, lane: Lane, labels: readonly string[], version: number, askedAt: number) {
+  constructor(
+    source: string,
+    { to, topic }: Parcel,
+    { lane, labels, version, askedAt }: Pick<Route, "lane" | "labels" | "version" | "askedAt">,
+  ) {
+    this.to = to;
     this.topic = topic;
     this.lane = lane;
     this.labels = labels;
     this.version = version;
     this.askedAt = askedAt;
+    this.#source = source;
+    this.#frame = new EnvelopeFrame(source, topic, topic, to);
+    this.#replyType = replyTypeOf(topic);
+    this.#replyFrame = undefined;
+  }
+
+  /** @returns undefined for a type that would have to be checked */
+  frameFor(type: string): EnvelopeFrame | undefined {
+    if (type === this.topic) return this.#frame;
+    if (type !== this.#replyType) return undefined;
+    return (this.#replyFrame ??= new EnvelopeFrame(this.#source, type, this.topic, this.to));
   }
 
   isOver(now: Moment): boolean {
@@ -47,10 +69,11 @@ export interface RoutesParts {
   readonly fullOf: (targets: readonly Target[]) => readonly Target[];
 }
 
-/** The ways that messages took, by topic: what was found out for one, the next need not ask. */
+/** The ways that messages took: what was found out for one, the next need not ask. */
 export class Routes {
   readonly #spool: Spool;
   readonly #parts: RoutesParts;
+  /** By topic, or by address and topic. */
   readonly #routes = new Map<string, Route>();
 
   constructor(spool: Spool, parts: RoutesParts) {
@@ -59,22 +82,24 @@ export class Routes {
   }
 
   /** @returns undefined when the next message has to be looked up */
-  find(topic: string, now: Moment): Route | undefined {
-    const route = this.#routes.get(topic);
+  find(to: string | undefined, topic: string, now: Moment): Route | undefined {
+    const route = this.#routes.get(keyOf(to, topic));
     if (route === undefined || route.isOver(now) || route.version !== this.#parts.index.version) return undefined;
     return route;
   }
 
   /** Whoever lines up for room, has a schema or a priority of its own, is looked up each time. */
-  note({ to, topic, priority, sync, keepsLink }: Parcel, targets: readonly Target[], outcome: Outcome): void {
-    if (to !== undefined || sync !== "none" || keepsLink || priority !== DEFAULT_PRIORITY) return;
-    if (outcome.stored.length < targets.length) return;
+  note(parcel: Parcel, targets: readonly Target[], outcome: Outcome): void {
+    const { to, topic, priority, sync, keepsLink } = parcel;
+    if (sync !== "none" || keepsLink || priority !== DEFAULT_PRIORITY || outcome.stored.length < targets.length) return;
     const askedAt = performance.now();
     const { index, streams } = this.#parts;
     const lane = streams.laneTo(priority, targets);
-    if (lane === undefined || this.#mayHaveSchema(topic)) return;
+    // Without a stream, as where files are counted, there is nothing to append to.
+    if (lane?.stream === undefined || this.#mayHaveSchema(topic)) return;
     if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
-    this.#routes.set(topic, new Route(topic, lane, [...outcome.stored], index.version, askedAt));
+    const way = { lane, labels: [...outcome.stored], version: index.version, askedAt };
+    this.#routes.set(keyOf(to, topic), new Route(this.#spool.source, parcel, way));
   }
 
   /**
@@ -83,19 +108,20 @@ export class Routes {
    */
   renew(route: Route): void {
     const askedAt = performance.now();
-    if (this.#routes.get(route.topic) !== route) return;
+    const key = keyOf(route.to, route.topic);
+    if (this.#routes.get(key) !== route) return;
     if (this.#stillLeads(route)) route.askedAt = askedAt;
-    else this.#routes.delete(route.topic);
+    else this.#routes.delete(key);
   }
 
   clear(): void {
     this.#routes.clear();
   }
 
-  #stillLeads({ topic, lane, version }: Route): boolean {
+  #stillLeads({ to, topic, lane, version }: Route): boolean {
     const { index, streams, fullOf } = this.#parts;
     if (version !== index.version) return false;
-    const targets = index.forTopic(topic);
+    const targets = index.targetsOf(to, topic);
     return (
       streams.laneTo(lane.priority, targets) === lane && fullOf(targets).length === 0 && !this.#mayHaveSchema(topic)
     );
@@ -109,4 +135,9 @@ export class Routes {
       return true;
     }
   }
+}
+
+/** No topic has a space in it. */
+function keyOf(to: string | undefined, topic: string): string {
+  return to === undefined ? topic : `${to} ${topic}`;
 }

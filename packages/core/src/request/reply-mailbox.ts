@@ -2,14 +2,8 @@ import { BusError } from "../errors.js";
 import type { Message } from "../subscribe/message.js";
 import { openSubscription, type SubscriptionHost } from "../subscribe/open-subscription.js";
 import type { Subscription } from "../subscribe/subscription.js";
-
-/** A request that waits for its answer. */
-export interface Expectation {
-  /** Only this account may answer; undefined when any may. */
-  readonly from: string | undefined;
-  readonly answer: (message: Message) => void;
-  readonly fail: (error: BusError) => void;
-}
+import type { AwaitedAnswer } from "./awaited-answer.js";
+import { AwaitedAnswers } from "./awaited-answers.js";
 
 /**
  * Where the answers to one bus's requests arrive: a mailbox of its own, since the inbox has one consumer. Made with the first
@@ -19,7 +13,8 @@ export class ReplyMailbox {
   readonly address: string;
   readonly #host: SubscriptionHost;
   readonly #name: string;
-  readonly #expected = new Map<string, Expectation>();
+  readonly #awaited = new AwaitedAnswers();
+  #isOpen = false;
   #opening: Promise<Subscription> | undefined;
 
   constructor(host: SubscriptionHost) {
@@ -28,29 +23,35 @@ export class ReplyMailbox {
     this.address = `@${host.spool.user}~${this.#name}`;
   }
 
+  /** Answers can come. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** @throws as `subscribe` */
   async open(): Promise<void> {
     this.#opening ??= this.#open();
     try {
       await this.#opening;
+      this.#isOpen = true;
     } catch (error) {
       this.#opening = undefined;
       throw error;
     }
   }
 
-  expect(requestId: string, expectation: Expectation): void {
-    this.#expected.set(requestId, expectation);
+  /** To be taken back with `forget()`. */
+  expect(answer: AwaitedAnswer): void {
+    this.#awaited.add(answer);
   }
 
-  forget(requestId: string): void {
-    this.#expected.delete(requestId);
+  forget(answer: AwaitedAnswer): void {
+    this.#awaited.delete(answer);
   }
 
   /** Whoever still waits for an answer is refused with ERR_CLOSED. */
   async close(): Promise<void> {
-    const error = new BusError("ERR_CLOSED", "the bus was closed before the answer came");
-    for (const { fail } of this.#expected.values()) fail(error);
+    this.#awaited.failAll(new BusError("ERR_CLOSED", "the bus was closed before the answer came"));
     const subscription = await this.#opening?.catch(() => undefined);
     await subscription?.close();
   }
@@ -64,10 +65,10 @@ export class ReplyMailbox {
 
   /** What nobody waits for any more is dropped: the request timed out, or somebody made the answer up. */
   #deliver(message: Message): void {
-    const expectation = this.#expected.get(message.envelope.causationid ?? "");
-    if (expectation === undefined) return;
-    if (expectation.from !== undefined && expectation.from !== message.sender.user) return;
-    expectation.answer(message);
+    const awaited = this.#awaited.get(message.envelope.causationid ?? "");
+    if (awaited === undefined) return;
+    if (awaited.from !== undefined && awaited.from !== message.sender.user) return;
+    awaited.answer(message);
   }
 }
 

@@ -1,9 +1,11 @@
 import { BusError } from "../errors.js";
 import type { Message } from "../subscribe/message.js";
 import { MAX_TIMER_MS, requireInteger } from "../options.js";
-import type { Publisher, PublishOptions } from "../publish/publisher.js";
+import type { PublishOptions } from "../publish/publish-options.js";
+import type { Publisher } from "../publish/publisher.js";
 import type { Spool } from "../spool.js";
 import { parseAddress } from "../topics.js";
+import { AwaitedAnswer } from "./awaited-answer.js";
 import { failureOf, type ReplyMailbox } from "./reply-mailbox.js";
 
 export interface RequestOptions extends Omit<PublishOptions, "replyTo" | "mandatory" | "receipt" | "id"> {
@@ -37,65 +39,36 @@ export async function request<Data>(
   const { timeoutMs = REQUEST_TIMEOUT_MS, signal, ...rest } = options;
   requireInteger("timeoutMs", timeoutMs, 1, MAX_TIMER_MS);
   signal?.throwIfAborted();
-  await mailbox.open();
+  if (!mailbox.isOpen) await mailbox.open();
   // Whoever knew it could have somebody else's question answered in the place of this one.
   const id = spool.names.secretUlid();
   const from = destination.startsWith("@") ? parseAddress(destination).user : undefined;
-  const answer = new AwaitedAnswer(mailbox, id, from, signal);
-  answer.failAfter(timeoutMs, () => timedOut(destination, timeoutMs));
+  const until = performance.now() + timeoutMs;
+  const answer = new AwaitedAnswer(id, from, until, () => timedOut(destination, timeoutMs));
+  const onAbort = () => answer.fail(signal?.reason as Error);
+  mailbox.expect(answer);
+  signal?.addEventListener("abort", onAbort);
   try {
-    const publishing = {
-      expiresInMs: timeoutMs,
-      ...rest,
-      id,
-      replyTo: mailbox.address,
-      mandatory: true,
-      timeoutMs,
-      signal,
-    };
-    await publisher.publish(destination, data, publishing);
+    const question = { id, replyTo: mailbox.address, timeoutMs, signal };
+    const asking = publisher.ask(destination, data, question, isEmpty(rest) ? undefined : rest);
+    if (asking instanceof Promise) {
+      // The publish may fail first; then nobody looks at the answer.
+      answer.arrived.catch(() => undefined);
+      await asking;
+    }
     const message = await answer.arrived;
     const failure = failureOf(message);
     if (failure !== undefined) throw failure;
     return message as Message<Data>;
   } finally {
-    answer.stop();
+    signal?.removeEventListener("abort", onAbort);
+    mailbox.forget(answer);
   }
 }
 
-/** The answer to one request: a promise, and all that has to be undone when nobody waits for it any more. */
-class AwaitedAnswer {
-  readonly arrived: Promise<Message>;
-  readonly #mailbox: ReplyMailbox;
-  readonly #id: string;
-  readonly #signal: AbortSignal | undefined;
-  #fail!: (reason: Error) => void;
-  #timer: NodeJS.Timeout | undefined;
-  readonly #onAbort = () => this.#fail(this.#signal?.reason as Error);
-
-  /** @param from only this account may answer; undefined when any may */
-  constructor(mailbox: ReplyMailbox, id: string, from: string | undefined, signal: AbortSignal | undefined) {
-    this.#mailbox = mailbox;
-    this.#id = id;
-    this.#signal = signal;
-    this.arrived = new Promise((resolve, reject) => {
-      this.#fail = reject;
-      mailbox.expect(id, { from, answer: resolve, fail: reject });
-    });
-    // The publish may fail first; then nobody looks at this one.
-    this.arrived.catch(() => undefined);
-    signal?.addEventListener("abort", this.#onAbort);
-  }
-
-  failAfter(timeoutMs: number, error: () => Error): void {
-    this.#timer = setTimeout(() => this.#fail(error()), timeoutMs);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-    this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#mailbox.forget(this.#id);
-  }
+function isEmpty(options: object): boolean {
+  for (const _ in options) return false;
+  return true;
 }
 
 function timedOut(destination: string, timeoutMs: number): BusError {

@@ -2,7 +2,7 @@ import type { Cause } from "../context.js";
 import { dataOf, type Envelope } from "../envelope.js";
 import type { Sender } from "../deliver/judge.js";
 import type { Taken } from "../deliver/take.js";
-import type { PublishOptions, PublishResult } from "../publish/publisher.js";
+import type { PublishOptions, PublishResult } from "../publish/publish-options.js";
 import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger } from "../options.js";
 import { BusError } from "../errors.js";
 import type { Consumer } from "./consumer.js";
@@ -17,7 +17,11 @@ export interface NackOptions {
 const NACK_OPTIONS: ReadonlySet<string> = new Set(["delayMs", "reason"] satisfies (keyof NackOptions)[]);
 
 /** Publishes an answer; given to messages by the bus, because this stage knows nothing of publishing. */
-export type Reply = (message: Message, data: unknown, options: PublishOptions) => Promise<PublishResult>;
+export type Reply = (
+  message: Message,
+  data: unknown,
+  options: PublishOptions,
+) => PublishResult | Promise<PublishResult>;
 
 /** The subscription that a message came through, as the message sees it. */
 export interface MessageHost {
@@ -109,6 +113,11 @@ export class Message<Data = unknown> {
    * @throws as `publish`
    */
   async reply(data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
+    return this.#host.reply(this, data, options);
+  }
+
+  /** As `reply()`, for responders. @returns a promise only when it has to wait @throws as `publish` */
+  replyNow(data: unknown, options: PublishOptions): PublishResult | Promise<PublishResult> {
     return this.#host.reply(this, data, options);
   }
 

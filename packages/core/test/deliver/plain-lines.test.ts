@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PlainLines } from "#core/deliver/plain-lines.js";
-import { composeEnvelope, plainEnvelopeText, type Envelope } from "#core/envelope.js";
+import { composeEnvelope, type Envelope } from "#core/envelope.js";
+import { EnvelopeFrame } from "#core/envelope-frame.js";
 import { validateEnvelope } from "#core/generated/validators.js";
 import { NameSource } from "#core/message-name.js";
 
@@ -28,7 +29,9 @@ class Dice {
 }
 
 function plainText(data: unknown, now = NOW): string {
-  return plainEnvelopeText(names.ulid(now), "/agents/alice", "build.done", now, data) ?? "";
+  const frame = new EnvelopeFrame("/agents/alice", "build.done", "build.done", undefined);
+  const facts = { id: names.ulid(now), now, cause: undefined, replyTo: undefined, expiresInMs: undefined };
+  return frame.text(facts, data) ?? "";
 }
 
 /** As a receiver has it that has read the same publisher's messages of the same minute. */

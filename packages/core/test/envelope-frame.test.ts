@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { composeEnvelope, isJson, plainEnvelopeText } from "#core/envelope.js";
+import type { Cause } from "#core/context.js";
+import { composeEnvelope, isJson } from "#core/envelope.js";
+import { EnvelopeFrame, replyTypeOf } from "#core/envelope-frame.js";
 
 const ID = "01JQ6T8Z1V4M9X7C2B5N8K3D6F";
 const SOURCE = "/agents/alice";
@@ -11,8 +13,11 @@ function longWay(data: unknown, now = NOW): string {
   return `${JSON.stringify(composeEnvelope({ id: ID, source: SOURCE, topic: TOPIC, data, now }, {}))}\n`;
 }
 
+const PLAIN = { id: ID, cause: undefined, replyTo: undefined, expiresInMs: undefined };
+const FRAME = new EnvelopeFrame(SOURCE, TOPIC, TOPIC, undefined);
+
 function shortWay(data: unknown, now = NOW): string | undefined {
-  return plainEnvelopeText(ID, SOURCE, TOPIC, now, data);
+  return FRAME.text({ ...PLAIN, now }, data);
 }
 
 /** With a member that is its own, not its prototype. */
@@ -105,4 +110,43 @@ test("there is no short way for what JSON has no text for: the long way tells", 
 test("there is no short way for bytes, for nothing, and for what is no data", () => {
   for (const data of [new Uint8Array([1]), Buffer.from("a"), undefined, () => 1, Symbol("s"), 1n])
     assert.equal(isJson(data), false, typeof data);
+});
+
+const CAUSE: Cause = { id: "01JQ6T8Z1V4M9X7C2B5N8K3D6G", correlationId: "01JQ6T8Z1V4M9X7C2B5N8K3D6H", hops: 3 };
+
+test("the short way writes the attributes of requests, answers and what follows from a message as the long way does", () => {
+  const addresses = [undefined, "@bob", "@bob~reply-abcdefghijklmnopqrstuvwxyz"];
+  const causes = [undefined, CAUSE, { ...CAUSE, correlationId: CAUSE.id, hops: 0, traceparent: undefined }];
+  let compared = 0;
+  for (const to of addresses) {
+    for (const type of [TOPIC, replyTypeOf(TOPIC)]) {
+      const frame = new EnvelopeFrame(SOURCE, type, TOPIC, to);
+      for (const cause of causes) {
+        for (const replyTo of addresses) {
+          for (const expiresInMs of [undefined, 1, 30_000, 86_400_000]) {
+            const facts = { id: ID, source: SOURCE, topic: TOPIC, to, data: { a: 1 }, cause, now: NOW };
+            const long = composeEnvelope(facts, { type: type === TOPIC ? undefined : type, replyTo, expiresInMs });
+            const short = frame.text({ id: ID, now: NOW, cause, replyTo, expiresInMs }, { a: 1 });
+            assert.equal(short, `${JSON.stringify(long)}\n`);
+            compared++;
+          }
+        }
+      }
+    }
+  }
+  assert.equal(compared, 3 * 2 * 3 * 3 * 4);
+});
+
+test("there is no short way for a cause that says more than this bus does, or says it otherwise", () => {
+  const causes: Cause[] = [
+    { ...CAUSE, id: "mine" },
+    { ...CAUSE, id: 'a"quote' },
+    { ...CAUSE, correlationId: "back\\slash" },
+    { ...CAUSE, correlationId: "" },
+    { ...CAUSE, hops: 0.5 },
+    { ...CAUSE, hops: Number.NaN },
+    { ...CAUSE, traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` },
+    { ...CAUSE, tracestate: "vendor=1" },
+  ];
+  for (const cause of causes) assert.equal(FRAME.text({ ...PLAIN, now: NOW, cause }, 1), undefined);
 });
