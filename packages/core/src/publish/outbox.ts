@@ -106,6 +106,7 @@ export class Outbox {
     // Parcels that have been handed in are committed; those that wait for room are not.
     await this.#queue.whenDone();
     this.#closing.abort(closed());
+    this.#routes.clear();
     await this.drain();
     this.#lookAhead.close();
     this.#committer.close();
