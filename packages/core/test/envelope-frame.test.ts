@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Cause } from "#core/context.js";
 import { composeEnvelope, isJson } from "#core/envelope.js";
-import { EnvelopeFrame, replyTypeOf } from "#core/envelope-frame.js";
+import { attributesOf, EnvelopeFrame, replyTypeOf } from "#core/envelope-frame.js";
 
 const ID = "01JQ6T8Z1V4M9X7C2B5N8K3D6F";
 const SOURCE = "/agents/alice";
@@ -13,11 +13,10 @@ function longWay(data: unknown, now = NOW): string {
   return `${JSON.stringify(composeEnvelope({ id: ID, source: SOURCE, topic: TOPIC, data, now }, {}))}\n`;
 }
 
-const PLAIN = { id: ID, cause: undefined, replyTo: undefined, expiresInMs: undefined };
 const FRAME = new EnvelopeFrame(SOURCE, TOPIC, TOPIC, undefined);
 
 function shortWay(data: unknown, now = NOW): string | undefined {
-  return FRAME.text({ ...PLAIN, now }, data);
+  return FRAME.text(ID, now, "", data);
 }
 
 /** With a member that is its own, not its prototype. */
@@ -126,7 +125,8 @@ test("the short way writes the attributes of requests, answers and what follows 
           for (const expiresInMs of [undefined, 1, 30_000, 86_400_000]) {
             const facts = { id: ID, source: SOURCE, topic: TOPIC, to, data: { a: 1 }, cause, now: NOW };
             const long = composeEnvelope(facts, { type: type === TOPIC ? undefined : type, replyTo, expiresInMs });
-            const short = frame.text({ id: ID, now: NOW, cause, replyTo, expiresInMs }, { a: 1 });
+            const attributes = attributesOf(NOW, cause, replyTo, expiresInMs) ?? "none";
+            const short = frame.text(ID, NOW, attributes, { a: 1 });
             assert.equal(short, `${JSON.stringify(long)}\n`);
             compared++;
           }
@@ -148,5 +148,5 @@ test("there is no short way for a cause that says more than this bus does, or sa
     { ...CAUSE, traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01` },
     { ...CAUSE, tracestate: "vendor=1" },
   ];
-  for (const cause of causes) assert.equal(FRAME.text({ ...PLAIN, now: NOW, cause }, 1), undefined);
+  for (const cause of causes) assert.equal(attributesOf(NOW, cause, undefined, undefined), undefined);
 });

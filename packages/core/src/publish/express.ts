@@ -1,5 +1,6 @@
 import { currentCause, type Cause } from "../context.js";
 import { isJson } from "../envelope.js";
+import { attributesOf } from "../envelope-frame.js";
 import { moment, type Moment } from "../freshness.js";
 import { isNestedTooDeeply } from "../nesting.js";
 import type { Spool } from "../spool.js";
@@ -56,9 +57,10 @@ export class Express {
     if (route === undefined || frame === undefined || !isJson(data)) return undefined;
     const because = letter.cause ?? currentCause() ?? cause;
     if (because !== undefined && because.hops >= this.#spool.limits.maxHops) return undefined;
+    const attributes = attributesOf(now.wall, because, letter.replyTo, letter.expiresInMs);
+    if (attributes === undefined) return undefined;
     const id = letter.id ?? this.#spool.names.ulid(now.wall);
-    const { replyTo, expiresInMs } = letter;
-    const text = frame.text({ id, now: now.wall, cause: because, replyTo, expiresInMs }, data);
+    const text = frame.text(id, now.wall, attributes, data);
     return text === undefined ? undefined : this.#append(route, id, text, now);
   }
 

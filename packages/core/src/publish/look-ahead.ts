@@ -18,14 +18,20 @@ export interface LookAheadParts {
 
 /** While messages follow each other closely, what they go by is looked up between them, and not by the one whose turn it is. */
 export class LookAhead {
-  readonly #parts: LookAheadParts;
+  readonly #index: SubscriptionIndex;
+  readonly #streams: Streams;
+  readonly #routes: Routes;
+  readonly #queue: TickQueue;
   /** Routes that were taken lately and are to be renewed. */
   readonly #due = new Set<Route>();
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
-  constructor(parts: LookAheadParts) {
-    this.#parts = parts;
+  constructor({ index, streams, routes, queue }: LookAheadParts) {
+    this.#index = index;
+    this.#streams = streams;
+    this.#routes = routes;
+    this.#queue = queue;
   }
 
   /** A message was appended. @param pauseMs since the one before */
@@ -33,7 +39,7 @@ export class LookAhead {
     if (pauseMs >= LOOK_AHEAD_MS) return;
     const isDue = route.isDue(now);
     if (isDue) this.#due.add(route);
-    if (this.#timer !== undefined || !(isDue || this.#parts.index.isOlderThan(LOOK_AHEAD_MS, now))) return;
+    if (this.#timer !== undefined || !(isDue || this.#index.isOlderThan(LOOK_AHEAD_MS, now))) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#look(route);
@@ -46,16 +52,15 @@ export class LookAhead {
   }
 
   #look({ lane, version }: Route): void {
-    const { index, streams, routes, queue } = this.#parts;
-    if (this.#isOver || !queue.isEmpty) return;
+    if (this.#isOver || !this.#queue.isEmpty) return;
     const due = [...this.#due];
     this.#due.clear();
     try {
-      const identifying = index.refresh();
-      if (identifying !== undefined) return queue.waitFor(identifying);
+      const identifying = this.#index.refresh();
+      if (identifying !== undefined) return this.#queue.waitFor(identifying);
       // The lane may be one of subscriptions that have been let go of, and looking there would open them again.
-      if (index.version === version) streams.lookAgain(lane);
-      for (const route of due) routes.renew(route);
+      if (this.#index.version === version) this.#streams.lookAgain(lane);
+      for (const route of due) this.#routes.renew(route);
     } catch {
       // Whoever comes next finds out, and is told.
     }

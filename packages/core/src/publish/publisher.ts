@@ -218,7 +218,7 @@ export class Publisher {
 }
 
 function addressIn(destination: string): string | undefined {
-  return destination.startsWith("@") ? destination : undefined;
+  return destination[0] === "@" ? destination : undefined;
 }
 
 function hasTypeOnly(options: PublishOptions): boolean {

@@ -72,19 +72,23 @@ export interface RoutesParts {
 /** The ways that messages took: what was found out for one, the next need not ask. */
 export class Routes {
   readonly #spool: Spool;
-  readonly #parts: RoutesParts;
+  readonly #index: SubscriptionIndex;
+  readonly #streams: Streams;
+  readonly #fullOf: RoutesParts["fullOf"];
   /** By topic, or by address and topic. */
   readonly #routes = new Map<string, Route>();
 
-  constructor(spool: Spool, parts: RoutesParts) {
+  constructor(spool: Spool, { index, streams, fullOf }: RoutesParts) {
     this.#spool = spool;
-    this.#parts = parts;
+    this.#index = index;
+    this.#streams = streams;
+    this.#fullOf = fullOf;
   }
 
   /** @returns undefined when the next message has to be looked up */
   find(to: string | undefined, topic: string, now: Moment): Route | undefined {
     const route = this.#routes.get(keyOf(to, topic));
-    if (route === undefined || route.isOver(now) || route.version !== this.#parts.index.version) return undefined;
+    if (route === undefined || route.isOver(now) || route.version !== this.#index.version) return undefined;
     return route;
   }
 
@@ -93,12 +97,11 @@ export class Routes {
     const { to, topic, priority, sync, keepsLink } = parcel;
     if (sync !== "none" || keepsLink || priority !== DEFAULT_PRIORITY || outcome.stored.length < targets.length) return;
     const askedAt = performance.now();
-    const { index, streams } = this.#parts;
-    const lane = streams.laneTo(priority, targets);
+    const lane = this.#streams.laneTo(priority, targets);
     // Without a stream, as where files are counted, there is nothing to append to.
     if (lane?.stream === undefined || this.#mayHaveSchema(topic)) return;
     if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
-    const way = { lane, labels: [...outcome.stored], version: index.version, askedAt };
+    const way = { lane, labels: [...outcome.stored], version: this.#index.version, askedAt };
     this.#routes.set(keyOf(to, topic), new Route(this.#spool.source, parcel, way));
   }
 
@@ -119,11 +122,12 @@ export class Routes {
   }
 
   #stillLeads({ to, topic, lane, version }: Route): boolean {
-    const { index, streams, fullOf } = this.#parts;
-    if (version !== index.version) return false;
-    const targets = index.targetsOf(to, topic);
+    if (version !== this.#index.version) return false;
+    const targets = this.#index.targetsOf(to, topic);
     return (
-      streams.laneTo(lane.priority, targets) === lane && fullOf(targets).length === 0 && !this.#mayHaveSchema(topic)
+      this.#streams.laneTo(lane.priority, targets) === lane &&
+      this.#fullOf(targets).length === 0 &&
+      !this.#mayHaveSchema(topic)
     );
   }
 

@@ -30,8 +30,7 @@ class Dice {
 
 function plainText(data: unknown, now = NOW): string {
   const frame = new EnvelopeFrame("/agents/alice", "build.done", "build.done", undefined);
-  const facts = { id: names.ulid(now), now, cause: undefined, replyTo: undefined, expiresInMs: undefined };
-  return frame.text(facts, data) ?? "";
+  return frame.text(names.ulid(now), now, "", data) ?? "";
 }
 
 /** As a receiver has it that has read the same publisher's messages of the same minute. */
