@@ -12,7 +12,7 @@ export type { AckedOptions, Receipt } from "./publish/receipt.js";
 export type { Answer, RequestOptions } from "./request/request.js";
 export type { Responder } from "./request/respond.js";
 export type { SpoolLimits } from "./spool.js";
-export type { Backoff } from "./subscribe/consumer.js";
+export type { Backoff } from "./subscribe/settlement.js";
 export type { Handler } from "./subscribe/handler-loop.js";
 export type { Message, NackOptions } from "./subscribe/message.js";
 export type { SubscribeOptions } from "./subscribe/open-subscription.js";

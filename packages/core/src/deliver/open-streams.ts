@@ -1,84 +1,16 @@
-import fs from "node:fs";
-import { ignoreMissing } from "../directory.js";
-import { DEFAULT_PRIORITY } from "../envelope.js";
-import { closeQuietly } from "../file-system.js";
-import { errnoOf, fromErrno } from "../errors.js";
+import { fromErrno } from "../errors.js";
 import { isKnown, untilKnown } from "../freshness.js";
-import { isSeal, mayHaveGrown, sealOf, ULID_LENGTH, ulidOf } from "../message-name.js";
-import { PRIVATE_FILE_MODE } from "../permissions.js";
+import { mayHaveGrown } from "../message-name.js";
 import type { Claim } from "../settle/claim.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
-import type { Sender } from "./judge.js";
 import type { LoadedEnvelope } from "./load.js";
-import type { PendingFile } from "./pending.js";
-import type { StreamReader } from "./stream-reader.js";
+import { isBefore, nameOf, OpenStream, type FollowedStream, type Line } from "./open-stream.js";
+import { Seals } from "./seals.js";
 import type { Step } from "./take.js";
-
-const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = fs.constants;
 
 /** Each holds two descriptors, and every look reads them all. */
 const MAX_OPEN = 64;
-/** How often a neighbour is made room against that puts something in the place of a seal again and again. */
-const MAX_TRIES = 100;
-/** A seal stays for so long: several times as long as a publisher appends to a stream (publish/streams.ts). In milliseconds. */
-const SEAL_STAYS_MS = 60_000;
-
-/** A claimed file that is read while it grows. */
-export interface FollowedStream {
-  readonly claim: Claim;
-  readonly pending: PendingFile;
-  readonly reader: StreamReader;
-  /** The owner of the inode. */
-  readonly sender: Sender;
-}
-
-/** Made by a constructor, so that all have the same shape: V8 drops what it compiled for one when it meets another. */
-class OpenStream implements FollowedStream {
-  readonly claim: Claim;
-  readonly pending: PendingFile;
-  readonly reader: StreamReader;
-  readonly sender: Sender;
-  /** undefined where there is nothing to watch for. */
-  readonly watcher: fs.FSWatcher | undefined;
-  /** Read and not yet handed on, the last first. */
-  lines: Line[] = [];
-  /** Of the last line. */
-  place: Place;
-  /** There may be more to read. */
-  hasGrown = true;
-  /** It has grown since the last look but one. */
-  isGrowing = true;
-  /** When its seal stood in `new/`, by performance.now(). */
-  sealedAt: number | undefined = undefined;
-
-  constructor({ claim, pending, reader, sender }: FollowedStream, watcher: fs.FSWatcher | undefined) {
-    this.claim = claim;
-    this.pending = pending;
-    this.reader = reader;
-    this.sender = sender;
-    this.watcher = watcher;
-    this.place = placeOf(pending.file);
-  }
-}
-
-/** Where a message stands among the files. */
-interface Place {
-  readonly priority: number;
-  readonly ulid: string;
-}
-
-/** A message of an open stream. */
-interface Line extends Place {
-  readonly step: Step | Promise<Step>;
-}
-
-/** By performance.now(). */
-interface Seal {
-  readonly sealedAt: number;
-  readonly mayGoAt: number;
-}
-
 /** What open streams need of whoever takes messages. */
 export interface StreamHost {
   judge(stream: FollowedStream, loaded: LoadedEnvelope): Step | Promise<Step>;
@@ -99,29 +31,20 @@ export interface StreamHost {
  * before it is read.
  */
 export class OpenStreams {
-  readonly #spool: Spool;
   readonly #directories: SubscriptionDirectories;
   readonly #host: StreamHost;
   readonly #open = new Set<OpenStream>();
-  /** The seals in `new/`. */
-  readonly #seals = new Map<string, Seal>();
+  readonly #seals: Seals;
 
   constructor(spool: Spool, directories: SubscriptionDirectories, host: StreamHost) {
-    this.#spool = spool;
     this.#directories = directories;
     this.#host = host;
+    this.#seals = new Seals(spool, directories, (name) => host.onOwnMove(name));
   }
 
   /** Takes over the seals that others left. To be called when the consumer starts. @throws the system's error */
   start(): void {
-    for (const names of this.#spool.fileSystem.readdirInPortions(this.#directories.new.base)) {
-      for (const name of names.filter(isSeal)) {
-        const now = performance.now();
-        // Its age is by the kernel's coarse clock: good enough for a minute, not for the moment that publishers have to look.
-        this.#seals.set(name, { sealedAt: now, mayGoAt: now + SEAL_STAYS_MS - this.#ageOf(name) });
-      }
-    }
-    this.#unsealOld();
+    this.#seals.takeOver();
   }
 
   /** Whether another stream may be opened. */
@@ -131,18 +54,9 @@ export class OpenStreams {
 
   /** Reads a claimed stream from now on. @returns false when its growth cannot be watched */
   open(followed: FollowedStream): boolean {
-    const { claim, reader } = followed;
-    const willGrow = !reader.willNotGrow();
-    const watcher = willGrow ? watch(claim.path) : undefined;
-    if (willGrow && watcher === undefined) return false;
-    claim.expectMore();
-    const stream = new OpenStream(followed, watcher);
-    watcher?.on("change", () => {
-      stream.hasGrown = true;
-      this.#host.onGrowth();
-    });
-    // Without the watch, the look every now and then finds what is added.
-    watcher?.on("error", () => undefined);
+    const stream = OpenStream.open(followed, () => this.#host.onGrowth());
+    if (stream === undefined) return false;
+    followed.claim.expectMore();
     this.#open.add(stream);
     return true;
   }
@@ -185,7 +99,7 @@ export class OpenStreams {
         failure ??= error;
       }
     }
-    this.#unsealOld();
+    this.#seals.removeOld();
     if (failure !== undefined) throw fromErrno(failure, "read on in", this.#directories.path);
     return [...this.#open].some(({ lines }) => lines.length > 0);
   }
@@ -199,7 +113,7 @@ export class OpenStreams {
     if (stream.lines.length > 0) return;
     // What is found only now is delivered first.
     if (stream.sealedAt !== undefined && isKnown(stream.sealedAt) && !this.#read(stream)) return this.#end(stream);
-    if (isOver) stream.sealedAt ??= this.#seal(stream.pending.file);
+    if (isOver) stream.sealedAt ??= this.#seals.set(stream.pending.file);
   }
 
   /**
@@ -210,7 +124,7 @@ export class OpenStreams {
     const unsettled: Claim[] = [];
     for (const stream of this.#open) {
       try {
-        if (!stream.reader.isEnded) stream.sealedAt ??= this.#seal(stream.pending.file);
+        if (!stream.reader.isEnded) stream.sealedAt ??= this.#seals.set(stream.pending.file);
       } catch {
         // Said below.
       }
@@ -219,7 +133,7 @@ export class OpenStreams {
       this.#open.delete(stream);
       try {
         if (!stream.reader.isEnded) {
-          stream.sealedAt ??= this.#seal(stream.pending.file);
+          stream.sealedAt ??= this.#seals.set(stream.pending.file);
           await untilKnown(stream.sealedAt);
         }
         while (this.#read(stream));
@@ -229,7 +143,7 @@ export class OpenStreams {
         // Not read to the end, so it comes back even if everything that was read is settled.
         unsettled.push(stream.claim);
       } finally {
-        letGo(stream);
+        stream.close();
       }
     }
     return unsettled;
@@ -242,55 +156,10 @@ export class OpenStreams {
    * @throws the system's error
    */
   seal(file: string, next: () => readonly string[]): void | Promise<void> {
-    const sealedAt = this.#seal(file);
+    const sealedAt = this.#seals.set(file);
     if (!mayHaveGrown(file) || isKnown(sealedAt)) return;
-    for (const each of next()) this.#seal(each);
+    for (const each of next()) this.#seals.set(each);
     return untilKnown(sealedAt);
-  }
-
-  /** @returns when the seal stood, by performance.now() */
-  #seal(file: string): number {
-    const name = sealOf(file);
-    const known = this.#seals.get(name);
-    if (known === undefined) this.#host.onOwnMove(name);
-    this.#seals.delete(name);
-    const isNew = this.#makeSeal(name);
-    const now = performance.now();
-    const sealedAt = isNew ? now : (known?.sealedAt ?? now);
-    this.#seals.set(name, { sealedAt, mayGoAt: now + SEAL_STAYS_MS });
-    return sealedAt;
-  }
-
-  /**
-   * One of our own: what a neighbour put in its place, the neighbour could remove again, and the publisher would take its messages
-   * for read. That becomes a stray, which is cleared away like any other.
-   * @returns whether there was none
-   */
-  #makeSeal(name: string): boolean {
-    const { fileSystem, names } = this.#spool;
-    const { new: arrivals } = this.#directories;
-    const path = arrivals.atOwn(name);
-    for (let triesLeft = MAX_TRIES; ; triesLeft--) {
-      try {
-        const flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW;
-        closeQuietly(fileSystem, fileSystem.open(path, flags, PRIVATE_FILE_MODE));
-        return true;
-      } catch (error) {
-        if (errnoOf(error) !== "EEXIST") throw error;
-        if (this.#isOwnSeal(name)) return false;
-        if (triesLeft === 0) throw error;
-        ignoreMissing(() => fileSystem.rename(path, arrivals.atOwn(`no-seal-${names.random(16)}`)));
-      }
-    }
-  }
-
-  #isOwnSeal(name: string): boolean {
-    try {
-      return this.#spool.fileSystem.lstat(this.#directories.new.atOwn(name)).uid === this.#spool.uid;
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return false;
-      throw error;
-    }
   }
 
   #endNow(stream: OpenStream): void {
@@ -305,7 +174,7 @@ export class OpenStreams {
     // What cannot be removed now is tried again with the next look.
     stream.claim.expectNoMore();
     this.#open.delete(stream);
-    letGo(stream);
+    stream.close();
   }
 
   /** @returns whether there was anything */
@@ -323,74 +192,10 @@ export class OpenStreams {
       const step = this.#host.judge(stream, loaded);
       // Whoever takes it gets the error; until then nobody waits for it.
       if (step instanceof Promise) step.catch(() => undefined);
-      const line = lineAt(stream.place, loaded.value, step);
-      stream.place = line;
-      lines.push(line);
+      lines.push(stream.nextLine(loaded.value, step));
     }
     lines.reverse();
     stream.lines = stream.lines.length === 0 ? lines : lines.concat(stream.lines);
     return true;
-  }
-
-  /** In milliseconds; 0 where the clock has been set back since. A publisher notices when it is set (publish/streams.ts). */
-  #ageOf(name: string): number {
-    try {
-      return Math.max(0, Date.now() - this.#spool.fileSystem.lstat(this.#directories.new.atOwn(name)).ctimeMs);
-    } catch {
-      return 0;
-    }
-  }
-
-  #unsealOld(): void {
-    const now = performance.now();
-    for (const [name, { mayGoAt }] of this.#seals) {
-      if (now < mayGoAt) continue;
-      this.#seals.delete(name);
-      this.#host.onOwnMove(name);
-      try {
-        this.#spool.fileSystem.unlink(this.#directories.new.atOwn(name));
-      } catch {
-        // The next consumer tries again. What a neighbour made of that name stays; it tells publishers nothing about new streams.
-      }
-    }
-  }
-}
-
-function placeOf(file: string): Place {
-  return { priority: Number(file[0]), ulid: ulidOf(file) };
-}
-
-/** What the name of a file at this place begins with. */
-function nameOf({ priority, ulid }: Place): string {
-  return `${priority}-${ulid}`;
-}
-
-function isBefore(a: Place, b: Place): boolean {
-  return a.priority < b.priority || (a.priority === b.priority && a.ulid < b.ulid);
-}
-
-/**
- * A message stands at its own priority and its id, which it got when it was sent, whatever the file is called (place-in-order.ts); but
- * never before the one in front of it. What only looks like a ULID gets behind others at the worst.
- */
-function lineAt(before: Place, value: unknown, step: Step | Promise<Step>): Line {
-  const { id, priority = DEFAULT_PRIORITY } = (value ?? {}) as { id?: unknown; priority?: unknown };
-  if (typeof id !== "string" || id.length !== ULID_LENGTH || typeof priority !== "number")
-    return { step, priority: before.priority, ulid: before.ulid };
-  const line = { step, priority, ulid: id };
-  return isBefore(before, line) ? line : { step, priority: before.priority, ulid: before.ulid };
-}
-
-function letGo({ reader, watcher }: OpenStream): void {
-  watcher?.close();
-  reader.close();
-}
-
-/** Watches the inode, so that it does not matter which of its links is written through. undefined where that cannot be. */
-function watch(path: string): fs.FSWatcher | undefined {
-  try {
-    return fs.watch(path, { persistent: false });
-  } catch {
-    return undefined;
   }
 }

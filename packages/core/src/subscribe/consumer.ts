@@ -13,6 +13,7 @@ import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { whenReady } from "../when-ready.js";
 import { Alarm } from "./alarm.js";
 import { OwnMoves } from "./own-moves.js";
+import { Settlement, type Attempts } from "./settlement.js";
 import { noStatistics } from "./statistics.js";
 import { TallyKeeper } from "./tally-keeper.js";
 
@@ -25,18 +26,9 @@ const STRAYS_AT_ONCE = 20;
 /** Streams that are sealed at once where one has to be. */
 const SEALED_AT_ONCE = 256;
 
-export interface Backoff {
-  /** Before the second attempt, in milliseconds; doubled for each further one. @default 1000 */
-  readonly minMs: number;
-  /** @default 60000 */
-  readonly maxMs: number;
-}
-
-export interface ConsumerOptions {
+export interface ConsumerOptions extends Attempts {
   /** Names this consumer in its claims. */
   readonly consumer: string;
-  readonly maxAttempts: number;
-  readonly backoff: Backoff;
   /** Where settled ids are kept; undefined: in memory. */
   readonly seenPath: string | undefined;
   /** Whether others consume the same subscription, so that claims in `cur/` may be theirs. */
@@ -47,13 +39,14 @@ export interface ConsumerOptions {
 }
 
 /**
- * Takes messages out of one subscription, one at a time and in order, and settles them.
+ * Takes messages out of one subscription, one at a time and in order.
  *
- * Invariants: a message that `next()` returned is this consumer's until `ack`, `nack`, `reject` or `release`; whatever happens to
- * the process in between, the file is in `cur/`, `retry/` or `dead/`, and nowhere twice.
+ * Invariants: a message that `next()` returned is this consumer's until it is settled (settlement.ts) or released; whatever happens
+ * to the process in between, the file is in `cur/`, `retry/` or `dead/`, and nowhere twice.
  */
 export class Consumer {
   readonly statistics = noStatistics();
+  readonly settlement: Settlement;
   readonly #spool: Spool;
   readonly #directories: SubscriptionDirectories;
   readonly #options: ConsumerOptions;
@@ -95,6 +88,10 @@ export class Consumer {
       expired: () => void this.statistics.expired++,
       grown: () => this.#alarm.ringNow(),
       ownMove: (name) => this.#ownMoves.add(name),
+    });
+    this.settlement = new Settlement(directories, options, this.statistics, {
+      finished: (taken) => this.#taker.finish(taken),
+      putBack: () => this.wake(),
     });
   }
 
@@ -190,40 +187,6 @@ export class Consumer {
     return undefined;
   }
 
-  /**
-   * @param isLate nobody waits for it, so it may be noted a moment later
-   * @throws BusError; the message then stays claimed, and this may be called again
-   */
-  ack(taken: Taken, isLate = false): void {
-    try {
-      taken.claim.ack(taken.index, isLate);
-    } catch (error) {
-      throw this.#unsettled("acknowledge", error);
-    }
-    this.#taker.finish(taken);
-    this.statistics.acked++;
-  }
-
-  /** Puts the message back for another attempt, or gives it up after the last one. @param delayMs @default by the backoff */
-  nack(taken: Taken, reason: string, delayMs?: number): void {
-    const { attempt } = taken;
-    if (attempt >= this.#options.maxAttempts) {
-      const detail = `attempt ${attempt}: ${reason}`;
-      this.#settle("give up", taken, () => taken.claim.bury(taken, attempt, "max-attempts", detail));
-      this.statistics.rejected++;
-      return;
-    }
-    const dueMs = Date.now() + (delayMs ?? this.#backoffMs(attempt));
-    this.#settle("put back", taken, () => taken.claim.putBack(taken, dueMs));
-    this.statistics.nacked++;
-    this.wake();
-  }
-
-  reject(taken: Taken, reason: string): void {
-    this.#settle("reject", taken, () => taken.claim.bury(taken, taken.attempt, "rejected", reason));
-    this.statistics.rejected++;
-  }
-
   /** Puts the message back as if it had not been handed out, when this consumer closes. */
   release(taken: Taken): void {
     try {
@@ -288,7 +251,7 @@ export class Consumer {
     // To tell of what is refused runs the user's code, which may stop this.
     for (let step = this.#steps.at(-1); step !== undefined && !this.#isStopped; step = this.#steps.at(-1)) {
       this.#lateNotes.writeIfDue(now);
-      const taken = this.#isExhausted(step) ? this.#giveUp(step) : this.#taker.execute(step);
+      const taken = this.settlement.isExhausted(step) ? this.settlement.giveUp(step) : this.#taker.execute(step);
       this.#steps.pop();
       if (taken === undefined) continue;
       // Whoever wants no second attempt gets none, whenever it dies.
@@ -329,35 +292,6 @@ export class Consumer {
     );
   }
 
-  #isExhausted({ attempt, verdict }: Step): boolean {
-    return verdict.kind === "deliver" && attempt > this.#options.maxAttempts;
-  }
-
-  /** Its last attempt was the one in which its consumer died. */
-  #giveUp({ claim, index, attempt, isSuspect, raw, verdict }: Step): undefined {
-    if (verdict.kind !== "deliver") return;
-    const attempts = attempt - 1;
-    const detail = isSuspect
-      ? `its consumer died while handling it, ${attempts} times in all`
-      : `after ${attempts} attempts`;
-    const { envelope, sender } = verdict;
-    claim.bury({ index, envelope, raw, sender }, attempts, isSuspect ? "consumer-died" : "max-attempts", detail);
-    this.statistics.rejected++;
-  }
-
-  #settle(doing: string, taken: Taken, action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      throw this.#unsettled(doing, error);
-    }
-    this.#taker.finish(taken);
-  }
-
-  #unsettled(doing: string, cause: unknown): BusError {
-    return fromErrno(cause, `${doing} a message of`, this.#directories.path);
-  }
-
   #returnUnused(step: Step): void {
     this.#toReturn.add(step.claim);
     this.#taker.endUnused(step);
@@ -380,11 +314,6 @@ export class Consumer {
     } catch (error) {
       process.emitWarning(`onRefused failed: ${(error as Error | undefined)?.message ?? ""}`, "AgentbusWarning");
     }
-  }
-
-  #backoffMs(attempt: number): number {
-    const { minMs, maxMs } = this.#options.backoff;
-    return Math.min(maxMs, minMs * 2 ** (attempt - 1));
   }
 
   /** A full disk, no descriptors left, or the subscription gone: says so, and tries again unless that is hopeless. */

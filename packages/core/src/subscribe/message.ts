@@ -6,6 +6,7 @@ import type { PublishOptions, PublishResult } from "../publish/publish-options.j
 import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger } from "../options.js";
 import { BusError } from "../errors.js";
 import type { Consumer } from "./consumer.js";
+import type { Settlement } from "./settlement.js";
 
 export interface NackOptions {
   /** Until the next attempt, in milliseconds. @default by the subscription's backoff */
@@ -29,6 +30,7 @@ export interface MessageHost {
   /** Aborted when it closes. */
   readonly signal: AbortSignal;
   readonly consumer: Consumer;
+  readonly settlement: Settlement;
   readonly reply: Reply;
   onSettled(message: Message): void;
 }
@@ -93,19 +95,19 @@ export class Message<Data = unknown> {
 
   /** Done: the message is removed. @throws BusError ERR_IO …, and may then be repeated; ERR_CLOSED after the subscription was closed */
   async ack(): Promise<void> {
-    this.#settle(() => this.#host.consumer.ack(this.#taken));
+    this.#settle(() => this.#host.settlement.ack(this.#taken));
   }
 
   /** Not done: it is delivered again, after its last attempt kept in `dead/`. @throws as `ack` */
   async nack(options: NackOptions = {}): Promise<void> {
     refuseUnknownOptions("nack", options, NACK_OPTIONS);
     requireInteger("delayMs", options.delayMs, 0, MAX_TIMER_MS);
-    this.#settle(() => this.#host.consumer.nack(this.#taken, options.reason ?? "nack", options.delayMs));
+    this.#settle(() => this.#host.settlement.nack(this.#taken, options.reason ?? "nack", options.delayMs));
   }
 
   /** Never to be done: it is kept in `dead/` with this reason. @throws as `ack` */
   async reject(reason = "rejected by its handler"): Promise<void> {
-    this.#settle(() => this.#host.consumer.reject(this.#taken, reason));
+    this.#settle(() => this.#host.settlement.reject(this.#taken, reason));
   }
 
   /**
@@ -124,13 +126,13 @@ export class Message<Data = unknown> {
   /** As `ack()`, for the loop that runs handlers: nobody is told, so it may be noted a moment later. @throws as `ack` */
   ackLate(): void {
     if (!this.#isOpen()) return;
-    this.#host.consumer.ack(this.#taken, true);
+    this.#host.settlement.ack(this.#taken, true);
     this.#setSettled();
   }
 
   /** As `nack()`, at once; for the loop that runs handlers. @throws as `ack` */
   nackNow(reason: string): void {
-    this.#settle(() => this.#host.consumer.nack(this.#taken, reason));
+    this.#settle(() => this.#host.settlement.nack(this.#taken, reason));
   }
 
   /** Puts it back as if it had not been delivered; for the subscription that closes. */

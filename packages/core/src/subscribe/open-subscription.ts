@@ -13,7 +13,8 @@ import { isReservedName, labelOf, type SubscriptionRecord } from "../subscriptio
 import { isSubscriptionName, parseAddress, parsePattern } from "../topics.js";
 import { watchDirectory } from "../watch/choose.js";
 import type { WatchMode } from "../watch/watcher.js";
-import { Consumer, type Backoff } from "./consumer.js";
+import { Consumer } from "./consumer.js";
+import type { Backoff } from "./settlement.js";
 import { ConsumerLock, heartbeatAgeMs, presenceIn } from "./consumer-lock.js";
 import {
   adaptSubscription,

@@ -65,6 +65,7 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
       name: parts.name,
       signal: this.#closing.signal,
       consumer: parts.consumer,
+      settlement: parts.consumer.settlement,
       reply: parts.reply,
       onSettled: (message: Message<Data>) => {
         this.#inWork.delete(message);

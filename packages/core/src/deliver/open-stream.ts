@@ -1,0 +1,118 @@
+import fs from "node:fs";
+import { DEFAULT_PRIORITY } from "../envelope.js";
+import { ULID_LENGTH, ulidOf } from "../message-name.js";
+import type { Claim } from "../settle/claim.js";
+import type { Sender } from "./judge.js";
+import type { PendingFile } from "./pending.js";
+import type { StreamReader } from "./stream-reader.js";
+import type { Step } from "./take.js";
+
+/** A claimed file that is read while it grows. */
+export interface FollowedStream {
+  readonly claim: Claim;
+  readonly pending: PendingFile;
+  readonly reader: StreamReader;
+  /** The owner of the inode. */
+  readonly sender: Sender;
+}
+
+/** Where a message stands among the files. */
+interface Place {
+  readonly priority: number;
+  readonly ulid: string;
+}
+
+/** A message of an open stream. */
+export interface Line extends Place {
+  readonly step: Step | Promise<Step>;
+}
+
+/** Made by a constructor, so that all have the same shape: V8 drops what it compiled for one when it meets another. */
+export class OpenStream implements FollowedStream {
+  readonly claim: Claim;
+  readonly pending: PendingFile;
+  readonly reader: StreamReader;
+  readonly sender: Sender;
+  /** undefined where there is nothing to watch for. */
+  readonly #watcher: fs.FSWatcher | undefined;
+  /** Read and not yet handed on, the last first. */
+  lines: Line[] = [];
+  /** Of the last line. */
+  #place: Place;
+  /** There may be more to read. */
+  hasGrown = true;
+  /** It has grown since the last look but one. */
+  isGrowing = true;
+  /** When its seal stood in `new/`, by performance.now(). */
+  sealedAt: number | undefined = undefined;
+
+  private constructor({ claim, pending, reader, sender }: FollowedStream, watcher: fs.FSWatcher | undefined) {
+    this.claim = claim;
+    this.pending = pending;
+    this.reader = reader;
+    this.sender = sender;
+    this.#watcher = watcher;
+    this.#place = placeOf(pending.file);
+  }
+
+  /** @param onGrowth called when it may have grown @returns undefined when its growth cannot be watched @throws the system's error */
+  static open(followed: FollowedStream, onGrowth: () => void): OpenStream | undefined {
+    const willGrow = !followed.reader.willNotGrow();
+    const watcher = willGrow ? watch(followed.claim.path) : undefined;
+    if (willGrow && watcher === undefined) return undefined;
+    const stream = new OpenStream(followed, watcher);
+    watcher?.on("change", () => {
+      stream.hasGrown = true;
+      onGrowth();
+    });
+    // Without the watch, the look every now and then finds what is added.
+    watcher?.on("error", () => undefined);
+    return stream;
+  }
+
+  /** Gives a message that was read its place behind those before. @param value the envelope, not judged */
+  nextLine(value: unknown, step: Step | Promise<Step>): Line {
+    const line = lineAt(this.#place, value, step);
+    this.#place = line;
+    return line;
+  }
+
+  close(): void {
+    this.#watcher?.close();
+    this.reader.close();
+  }
+}
+
+function placeOf(file: string): Place {
+  return { priority: Number(file[0]), ulid: ulidOf(file) };
+}
+
+/** What the name of a file at this place begins with. */
+export function nameOf({ priority, ulid }: Place): string {
+  return `${priority}-${ulid}`;
+}
+
+export function isBefore(a: Place, b: Place): boolean {
+  return a.priority < b.priority || (a.priority === b.priority && a.ulid < b.ulid);
+}
+
+/**
+ * A message stands at its own priority and its id, which it got when it was sent, whatever the file is called (place-in-order.ts); but
+ * never before the one in front of it. What only looks like a ULID gets behind others at the worst.
+ */
+function lineAt(before: Place, value: unknown, step: Step | Promise<Step>): Line {
+  const { id, priority = DEFAULT_PRIORITY } = (value ?? {}) as { id?: unknown; priority?: unknown };
+  if (typeof id !== "string" || id.length !== ULID_LENGTH || typeof priority !== "number")
+    return { step, priority: before.priority, ulid: before.ulid };
+  const line = { step, priority, ulid: id };
+  return isBefore(before, line) ? line : { step, priority: before.priority, ulid: before.ulid };
+}
+
+/** Watches the inode, so that it does not matter which of its links is written through. undefined where that cannot be. */
+function watch(path: string): fs.FSWatcher | undefined {
+  try {
+    return fs.watch(path, { persistent: false });
+  } catch {
+    return undefined;
+  }
+}
