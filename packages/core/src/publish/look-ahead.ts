@@ -24,7 +24,10 @@ export class LookAhead {
   readonly #queue: TickQueue;
   /** Routes that were taken lately and are to be renewed. */
   readonly #due = new Set<Route>();
+  /** One for all looks: to make another costs as much as a tenth of a publish. */
   #timer: NodeJS.Timeout | undefined;
+  /** The route of the message after which the next look comes; undefined when none is to come. */
+  #next: Route | undefined;
   #isOver = false;
 
   constructor({ index, streams, routes, queue }: LookAheadParts) {
@@ -39,16 +42,21 @@ export class LookAhead {
     if (pauseMs >= LOOK_AHEAD_MS) return;
     const isDue = route.isDue(now);
     if (isDue) this.#due.add(route);
-    if (this.#timer !== undefined || !(isDue || this.#index.isOlderThan(LOOK_AHEAD_MS, now))) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#look(route);
-    }, LOOK_AHEAD_AFTER_MS).unref();
+    if (this.#next !== undefined || !(isDue || this.#index.isOlderThan(LOOK_AHEAD_MS, now))) return;
+    this.#next = route;
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#onTime(), LOOK_AHEAD_AFTER_MS).unref();
+    else this.#timer.refresh();
   }
 
   close(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
+  }
+
+  #onTime(): void {
+    const route = this.#next;
+    this.#next = undefined;
+    if (route !== undefined) this.#look(route);
   }
 
   #look({ lane, version }: Route): void {
