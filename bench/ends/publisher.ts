@@ -39,16 +39,27 @@ await runEnd<Assignment>(async (assignment, bench) => {
   await sender.close();
 });
 
-/** @throws the first failure, once all is sent */
+/**
+ * Does as little as can be for each message: what a publisher does beside, and after, its subscriber may have to wait for.
+ * @throws the first failure, once all is sent
+ */
 async function sendPaced(count: number, perSecond: number, send: () => void | Promise<unknown>): Promise<void> {
   const failures: unknown[] = [];
-  const unsettled = new Set<Promise<unknown>>();
+  let unsettled = 0;
+  let onAllSettled: (() => void) | undefined;
+  const onAccepted = () => {
+    if (--unsettled === 0) onAllSettled?.();
+  };
+  const onFailure = (error: unknown) => {
+    failures.push(error);
+    onAccepted();
+  };
   await paced(count, perSecond, () => {
     const accepted = send();
     if (accepted === undefined) return;
-    unsettled.add(accepted);
-    accepted.catch((error: unknown) => failures.push(error)).finally(() => unsettled.delete(accepted));
+    unsettled++;
+    accepted.then(onAccepted, onFailure);
   });
-  await Promise.allSettled(unsettled);
+  if (unsettled > 0) await new Promise<void>((resolve) => (onAllSettled = resolve));
   if (failures.length > 0) throw failures[0];
 }

@@ -7,10 +7,16 @@ import type { Arena, Configuration, Contestant, Round } from "../scenarios/scena
 import type { Durability } from "../transports/transport.js";
 import { floorProgram, missingCompiler } from "./compile.js";
 
+/** A compiled program does not get faster. */
+const WARM_UP = 500;
+
 const KINDS: Readonly<Record<string, { readonly description: string; readonly durability: Durability }>> = {
-  inotify: { description: "C: append to a file, inotify, read", durability: "process" },
-  rename: { description: "C: write a file, rename it, inotify, read, unlink", durability: "process" },
-  seqpacket: { description: "C: a seqpacket Unix socket", durability: "nothing" },
+  inotify: { description: "C: append to a file, inotify, read; after 500 to warm up", durability: "process" },
+  rename: {
+    description: "C: write a file, rename it, inotify, read, unlink; after 500 to warm up",
+    durability: "process",
+  },
+  seqpacket: { description: "C: a seqpacket Unix socket; after 500 to warm up", durability: "nothing" },
 };
 
 /** The kernel's own floor: rows to hold the others against, between two processes of a C program. */
@@ -30,7 +36,7 @@ export const FLOOR_NAMES = Object.keys(KINDS).map((kind) => `floor-${kind}`);
 
 async function measure(kind: string, configuration: Configuration, { dir, leftovers }: Arena): Promise<Round> {
   const { bytes, count, warmUp, perSecond } = configuration;
-  const words = [kind, dir, bytes, count, warmUp, perSecond ?? 1_000].map(String);
+  const words = [kind, dir, bytes, count, Math.min(warmUp, WARM_UP), perSecond ?? 1_000].map(String);
   const child = spawn(await floorProgram(), words, { stdio: ["ignore", "pipe", "inherit"] });
   leftovers.addProcess(child);
   const [output, [status]] = await Promise.all([text(child.stdout), once(child, "exit")]);
