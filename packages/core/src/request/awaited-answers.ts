@@ -1,5 +1,8 @@
 import type { AwaitedAnswer } from "./awaited-answer.js";
 
+/** Where more than so many wait, a timeout may come late: by a millisecond for each time as many. */
+const LOOKED_AT_PER_MS = 1_000;
+
 /**
  * The answers that one bus waits for, by the ids of the requests.
  *
@@ -49,6 +52,7 @@ export class AwaitedAnswers {
       if (answer.until <= now) answer.timeOut();
       else next = Math.min(next, answer.until);
     }
-    if (next < Infinity) this.#wakeAt(next);
+    // To look at them all for each single one of many would leave time for little else.
+    if (next < Infinity) this.#wakeAt(Math.max(next, now + this.#answers.size / LOOKED_AT_PER_MS));
   }
 }
