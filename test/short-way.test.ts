@@ -5,28 +5,12 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bus, PublishOptions } from "@agentbus/core";
 import { createBus } from "#core/bus.js";
-import { Outbox } from "#core/publish/outbox.js";
 import { SeamWatch, type SeamHook } from "./crash/seam-calls.js";
 import { PersonalSpool, until } from "./support/personal-spool.js";
-
-/** Publishers remember a subscription, and so append, only when its record is some milliseconds old. */
-const UNTIL_KNOWN_MS = 100;
+import { countShort, UNTIL_KNOWN_MS } from "./support/short-way.js";
 
 function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, n) => n);
-}
-
-/** How many messages go the short way from now on. */
-function countShort(context: TestContext): { count: number } {
-  const short = { count: 0 };
-  // eslint-disable-next-line @typescript-eslint/unbound-method
-  const sendBy = Outbox.prototype.sendBy;
-  context.mock.method(Outbox.prototype, "sendBy", function (this: Outbox, ...args: Parameters<typeof sendBy>) {
-    const isStored = sendBy.apply(this, args);
-    if (isStored === true) short.count++;
-    return isStored;
-  });
-  return short;
 }
 
 /** A bus whose short way can be counted. */
