@@ -4,6 +4,7 @@
 //
 // esbuild splits ES modules only, and into a file for each set of users. So there are two steps: it splits, and then
 // the chunks that main.js needs at once are joined again.
+import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { build } from "esbuild";
@@ -25,11 +26,19 @@ export async function bundleCommand(mainPath, outdir, options) {
     plugins: [joinChunks(chunks, atOnce)],
   });
   await mkdir(outdir, { recursive: true });
-  for (const { path, text } of outputFiles) await writeFile(path, forCommonJs(text));
+  for (const { path, text } of outputFiles) {
+    const code = forCommonJs(text);
+    await writeFile(path, basename(path) === MAIN ? withId(code) : code);
+  }
   return {
     inputs: [...chunks.values()].flatMap(({ inputs }) => inputs),
     names: outputFiles.map(({ path }) => basename(path)),
   };
+}
+
+/** Says in its first line which one it is, for whoever keeps what was made of it (packages/cli/bin/agentbus.cjs). */
+function withId(code) {
+  return `//${createHash("sha256").update(code).digest("hex")}\n${code}`;
 }
 
 /** @returns the chunks by name: their text, what they were made of, and the chunks that they import at once */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import module from "node:module";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -17,13 +16,40 @@ test("compiled code is kept where nobody else can get at it", { skip }, async (c
   assert.notEqual(kept(cacheHome).length, 0);
 });
 
-test("compiled code that was cut off or changed does no harm", { skip }, async (context) => {
-  const { cacheHome, publish } = prepare(context);
+test(
+  "compiled code that was cut off or changed at any place does no harm, and is replaced",
+  { skip },
+  async (context) => {
+    const { cacheHome, publish } = prepare(context);
+    await publish();
+    const [path = ""] = kept(cacheHome);
+    const whole = fs.readFileSync(path);
+    const damaged = [
+      Buffer.alloc(0),
+      whole.subarray(0, whole.length >> 1),
+      Buffer.from(whole).fill(0, 64),
+      ...[10, 70, 100, whole.length >> 2, whole.length - 100].map((place) =>
+        Buffer.from(whole).fill(0x55, place, place + 50),
+      ),
+    ];
+    for (const file of damaged) {
+      fs.writeFileSync(path, file);
+      await publish();
+      assert.ok(!fs.readFileSync(path).equals(file), "it is still there");
+    }
+  },
+);
+
+test("what a publish needs is kept, and used by the next one", { skip }, async (context) => {
+  const { cacheHome, publish, run } = prepare(context);
+  await run(["status"]);
+  await run(["publish", "not a topic", "1"]);
+  assert.deepEqual(kept(cacheHome), []);
   await publish();
-  for (const path of kept(cacheHome)) fs.truncateSync(path, fs.statSync(path).size >> 1);
+  const [path = ""] = kept(cacheHome);
+  const { ino } = fs.statSync(path);
   await publish();
-  for (const path of kept(cacheHome)) fs.writeFileSync(path, fs.readFileSync(path).fill(0x55, 40));
-  await publish();
+  assert.equal(fs.statSync(path).ino, ino);
 });
 
 test("a directory that others may write to or look into holds no compiled code", { skip }, async (context) => {
@@ -59,34 +85,38 @@ test("where the directory would be, something else does no harm", { skip }, asyn
 });
 
 /** In the real home, since whatever lies in /tmp lies in a directory that others may write to. */
-function prepare(context: TestContext): { cacheHome: string; publish: () => Promise<void> } {
+function prepare(context: TestContext): {
+  cacheHome: string;
+  run: (words: readonly string[]) => ReturnType<Sandbox["run"]>;
+  publish: () => Promise<void>;
+} {
   const sandbox = Sandbox.make(context);
   const dir = fs.mkdtempSync(join(homedir(), ".agentbus-test-"));
   context.after(() => fs.rmSync(dir, { recursive: true }));
   const cacheHome = join(dir, "cache");
+  const run = (words: readonly string[]) => sandbox.run(words, { env: { XDG_CACHE_HOME: cacheHome } });
   return {
     cacheHome,
+    run,
     publish: async () => {
-      const { code, stdout, stderr } = await sandbox.run(["publish", "a.b", "1"], {
-        env: { XDG_CACHE_HOME: cacheHome },
-      });
+      const { code, stdout, stderr } = await run(["publish", "a.b", "1"]);
       assert.equal(code, 0, stderr);
       assert.match(stdout, /^[0-9A-Z]{26}\n$/);
     },
   };
 }
 
-/** The files of compiled code: Node has a directory of its own for each of its versions. */
+/** The files with what a publish needs; Node's own are in directories. */
 function kept(cacheHome: string): string[] {
   const dir = join(cacheHome, "agentbus");
   if (!fs.existsSync(dir)) return [];
   return fs
     .readdirSync(dir)
-    .flatMap((version) => fs.readdirSync(join(dir, version)).map((name) => join(dir, version, name)));
+    .filter((name) => name.endsWith(".code"))
+    .map((name) => join(dir, name));
 }
 
 function reasonToSkip(): string | false {
-  if (!("enableCompileCache" in module)) return "this Node keeps no compiled code; it does from 22.1 on";
   const { uid, mode } = fs.statSync(homedir());
   return uid === process.geteuid?.() && (mode & 0o022) === 0 ? false : "needs a home that only this account writes to";
 }
