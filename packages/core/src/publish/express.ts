@@ -18,7 +18,7 @@ export interface Sent {
 }
 
 /** What a message is, beside its data, where the bus alone says so. */
-export interface Letter {
+export interface Header {
   readonly to: string | undefined;
   readonly topic: string;
   readonly type: string;
@@ -50,16 +50,16 @@ export class Express {
    * @param cause of what nothing else led to
    * @returns undefined when it has to go the long way; then nothing has happened
    */
-  send(letter: Letter, data: unknown, cause: Cause | undefined): Sent | undefined {
+  send(header: Header, data: unknown, cause: Cause | undefined): Sent | undefined {
     const now = moment();
-    const route = this.#outbox.routeTo(letter.to, letter.topic, now);
-    const frame = route?.frameFor(letter.type);
+    const route = this.#outbox.routeTo(header.to, header.topic, now);
+    const frame = route?.frameFor(header.type);
     if (route === undefined || frame === undefined || !isJson(data)) return undefined;
-    const because = letter.cause ?? currentCause() ?? cause;
+    const because = header.cause ?? currentCause() ?? cause;
     if (because !== undefined && because.hops >= this.#spool.limits.maxHops) return undefined;
-    const attributes = attributesOf(now.wall, because, letter.replyTo, letter.expiresInMs);
+    const attributes = attributesOf(now.wall, because, header.replyTo, header.expiresInMs);
     if (attributes === undefined) return undefined;
-    const id = letter.id ?? this.#spool.names.ulid(now.wall);
+    const id = header.id ?? this.#spool.names.ulid(now.wall);
     const text = frame.text(id, now.wall, attributes, data);
     return text === undefined ? undefined : this.#append(route, id, text, now);
   }

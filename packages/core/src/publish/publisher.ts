@@ -4,7 +4,7 @@ import { isUlid } from "../message-name.js";
 import type { Spool } from "../spool.js";
 import { whenReady } from "../when-ready.js";
 import { Composer } from "./composer.js";
-import { Express, type Letter } from "./express.js";
+import { Express, type Header } from "./express.js";
 import type { SyncLevel } from "./fan-out.js";
 import { incomplete } from "./incomplete.js";
 import { Outbox } from "./outbox.js";
@@ -121,8 +121,8 @@ export class Publisher {
   #sendPlain(destination: string, data: unknown): PublishResult | Promise<PublishResult> | undefined {
     const to = addressIn(destination);
     const topic = to === undefined ? destination : DIRECT_TOPIC;
-    // Letters have all of their fields, and in this order, so that V8 makes one kind of object of them.
-    const letter = {
+    // Headers have all of their fields, and in this order, so that V8 makes one kind of object of them.
+    const header = {
       to,
       topic,
       type: topic,
@@ -131,7 +131,7 @@ export class Publisher {
       replyTo: undefined,
       expiresInMs: undefined,
     };
-    return this.#sendAtOnce(letter, data, NO_OPTIONS);
+    return this.#sendAtOnce(header, data, NO_OPTIONS);
   }
 
   #sendRequest(
@@ -142,9 +142,9 @@ export class Publisher {
     signal?.throwIfAborted();
     const to = addressIn(destination);
     const topic = to === undefined ? destination : DIRECT_TOPIC;
-    const letter = { to, topic, type: topic, id, cause: undefined, replyTo, expiresInMs: timeoutMs };
+    const header = { to, topic, type: topic, id, cause: undefined, replyTo, expiresInMs: timeoutMs };
     const options = { id, mandatory: true, timeoutMs, signal };
-    return this.#sendAtOnce(letter, data, options);
+    return this.#sendAtOnce(header, data, options);
   }
 
   #sendReply(
@@ -153,18 +153,18 @@ export class Publisher {
     data: unknown,
     type = topic,
   ): PublishResult | Promise<PublishResult> | undefined {
-    const letter = { to, topic, type, id: undefined, cause, replyTo: undefined, expiresInMs: undefined };
-    return this.#sendAtOnce(letter, data, NO_OPTIONS);
+    const header = { to, topic, type, id: undefined, cause, replyTo: undefined, expiresInMs: undefined };
+    return this.#sendAtOnce(header, data, NO_OPTIONS);
   }
 
   /** @param options of the way by a file of its own, should it have to be sent again @returns undefined when it has to go the long way */
   #sendAtOnce(
-    letter: Letter,
+    header: Header,
     data: unknown,
     options: PublishOptions,
   ): PublishResult | Promise<PublishResult> | undefined {
     if (!this.#gate.isOpen || this.#sync !== "none") return undefined;
-    const sent = this.#express.send(letter, data, this.#cause);
+    const sent = this.#express.send(header, data, this.#cause);
     if (sent === undefined) return undefined;
     const { id, topic, text, route, isStored } = sent;
     // A list of its own: what the caller does with it is not for the next one.
