@@ -28,6 +28,11 @@ export function writeLine(line: string): Promise<void> {
   return write(`${line}\n`);
 }
 
+/** Writes what help consists of, for commander, which does not wait. Where nobody reads any more, nobody misses it. */
+export function printHelp(text: string): void {
+  write(text).catch(() => undefined);
+}
+
 let isListening = false;
 
 function write(data: string | Buffer): Promise<void> {

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { printHelp } from "./output.js";
 import { VERSION } from "./version.js";
 
 /** Adds one subcommand, whole: its arguments, options, help and action. */
@@ -94,7 +95,7 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
     .addHelpText("after", EXAMPLES)
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
-    .configureOutput({ outputError: () => undefined });
+    .configureOutput({ outputError: () => undefined, writeOut: printHelp });
   const wanted = commandIn(argv);
   if (wanted !== undefined) (await COMMANDS[wanted]?.load())?.(program);
   else for (const [name, { summary }] of Object.entries(COMMANDS)) program.command(name).summary(summary);

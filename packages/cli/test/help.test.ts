@@ -37,6 +37,16 @@ test("help lists every command, and each command's help says what it is for, wit
   assert.equal(fs.existsSync(sandbox.spool), false);
 });
 
+test("help that nobody reads on (| head) ends without a word", async (context) => {
+  const sandbox = Sandbox.make(context);
+  for (const words of [["--help"], ["help", "publish"], ["--version"]]) {
+    const running = sandbox.start(words);
+    running.child.stdout.destroy();
+    const { code, stderr } = await running.ended;
+    assert.deepEqual([code, stderr], [0, ""], words.join(" "));
+  }
+});
+
 test("docs/cli.md is what it generates (node scripts/cli-doc.mjs)", async () => {
   const root = new URL("../../../../", import.meta.url);
   const { makePage } = (await import(new URL("scripts/cli-doc.mjs", root).href)) as { makePage: () => Promise<string> };
