@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
 const nodeOptions = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
 
-const files = [...testsIn("packages/core"), ...testsIn("packages/cli"), ...testsIn("bench"), ...testsIn(".")].filter(
+const files = [...testsIn("packages/core"), ...testsIn("packages/setup"), ...testsIn("packages/cli"), ...testsIn("bench"), ...testsIn(".")].filter(
   (file) => words.length === 0 || words.some((word) => file.includes(word)),
 );
 if (files.length === 0) {

@@ -1,0 +1,121 @@
+import type { Machine } from "../machine.js";
+import type { Origin } from "../ledger.js";
+
+/**
+ * One step from what a machine is to what it should be. The plan prints it, apply runs it and the ledger notes it: all
+ * three from this, so none can say something else.
+ */
+export interface Change {
+  /** "codebot/account": stable, so that a ledger, a test or a person can name the step. */
+  readonly id: string;
+  /** "create account codebot, uid 2000": for people. */
+  readonly title: string;
+  readonly action: Action;
+  /** More for people: what differs, what to know. One line each. */
+  readonly remarks?: readonly string[];
+  /**
+   * Whether the machine is now as this step wants it. Apply asks after the action, and believes this instead of exit codes,
+   * which some tools set to 0 when they fail.
+   */
+  readonly hasTakenEffect: (machine: Machine) => Promise<boolean>;
+  /** What the ledger notes before the action runs, so that what a crash left behind is known to be ours. */
+  readonly origin?: Origin;
+  /** The ledger forgets this key afterwards: of a removal. */
+  readonly forgets?: string;
+  /** A failure is reported and the rest goes on. @default false */
+  readonly isOptional?: boolean;
+}
+
+export type Action = RunAction | WriteAction | ModeAction | RemoveAction;
+
+/** A command. */
+export interface RunAction {
+  readonly kind: "run";
+  readonly argv: readonly string[];
+  /** As this account instead of root, with its own group alone. */
+  readonly as?: string;
+  readonly input?: string;
+  /** It is tried again when it fails, so often: for macOS's directory service. @default 0 */
+  readonly retries?: number;
+}
+
+/** A file of root's, written beside its place and renamed into it. */
+export interface WriteAction {
+  readonly kind: "write";
+  readonly file: ManagedFile;
+  /** What is there now; undefined: nothing, null: it cannot be read as this account. */
+  readonly before: string | undefined | null;
+}
+
+/** Owner and mode of a file or directory that exists, changed through a descriptor, never through a link. */
+export interface ModeAction {
+  readonly kind: "mode";
+  readonly path: string;
+  readonly owner: string;
+  readonly group: string;
+  readonly mode: number;
+}
+
+/** Removes one file of root's. */
+export interface RemoveAction {
+  readonly kind: "remove";
+  readonly path: string;
+  readonly before: string | undefined | null;
+}
+
+/** A file that is setup's alone: all of its text is generated. */
+export interface ManagedFile {
+  readonly path: string;
+  readonly text: string;
+  readonly mode: number;
+  /** @default root */
+  readonly owner?: string;
+  /** @default the platform's group of root */
+  readonly group?: string;
+  /** Looks at the file before it is renamed into place; "{}" stands for its path there. Not 0: it is not installed. */
+  readonly check?: readonly string[];
+  /** Looks at the whole once it is in place. Not 0: what was there before comes back. */
+  readonly checkWhole?: readonly string[];
+}
+
+/**
+ * What a part of setup wants: files that shall be there with exactly this text, and commands that make something true. The
+ * planner compares it with the machine and makes changes of what differs; removal takes the same away again.
+ */
+export interface Wanted {
+  readonly files: readonly WantedFile[];
+  readonly commands: readonly WantedCommand[];
+}
+
+export interface WantedFile extends ManagedFile {
+  /** "codebot/sudo" */
+  readonly id: string;
+  /** "let codebot run 2 commands as root" */
+  readonly title: string;
+  readonly remarks?: readonly string[];
+}
+
+/** Commands run in their order, after all files of the same part are written. */
+export interface WantedCommand {
+  readonly id: string;
+  readonly title: string;
+  readonly argv: readonly string[];
+  readonly remarks?: readonly string[];
+  /** Whether it is true already. Asked before, to plan, and afterwards, to see whether it took effect. */
+  readonly isDone: (machine: Machine) => Promise<boolean>;
+  /** Runs also when one of the files with these ids was written by the same plan, such as a unit that its service shall be restarted for. */
+  readonly afterFiles?: readonly string[];
+  readonly isOptional?: boolean;
+  readonly retries?: number;
+  /** The old value of a setting that it changes, which the ledger keeps and removal restores. */
+  readonly setting?: { readonly key: string; readonly value: string };
+  /** What takes it back; asked `isUndone` before and after. Removal runs these before it deletes the part's files. */
+  readonly undo?: WantedUndo;
+}
+
+export interface WantedUndo {
+  readonly title: string;
+  /** "{before}" stands for the old value that the ledger has kept. */
+  readonly argv: readonly string[];
+  readonly isUndone: (machine: Machine) => Promise<boolean>;
+}
