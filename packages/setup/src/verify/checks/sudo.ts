@@ -1,0 +1,180 @@
+import type { AgentCheck } from "../check.js";
+import type { Examination, ProbedAgent } from "../examination.js";
+import type { Trouble } from "../finding.js";
+import { applyCommand, quote, takeWriting } from "../mend.js";
+import type { SudoQuestion } from "../probe/sudo.js";
+import { listSudo, type ListedCommand } from "../sudo-listing.js";
+import { allowedOf, untriedOf } from "../trials.js";
+
+export const ofSudo: readonly AgentCheck[] = [
+  {
+    id: "sudo-as-written",
+    sentence: "sudo knows exactly the rules of the file for it",
+    async ofAgent(agent, examination) {
+      const { machine, setup } = examination;
+      if (machine.flavour.sudo === "none") return [];
+      const listed = await listSudo(agent.name, machine);
+      if (listed === undefined) return [notListed(agent)];
+      const written = agent.wish.sudo.map(({ command, runAs }) => ({ runAs, command: wordsOf(command) }));
+      const extra = listed.filter((rule) => !written.some((each) => isSame(each, rule)));
+      const missing = written.filter((rule) => !listed.some((each) => isSame(each, rule)));
+      return [
+        ...extra.map((rule): Trouble => ({
+          severity: "error",
+          agent: agent.name,
+          message: `sudo lets ${agent.name} run ${rule.command} as ${rule.runAs}, of which the file says nothing`,
+          evidence: `sudo -ll -U ${agent.name} lists it`,
+          fix: takeRuleFrom(agent, rule, examination),
+        })),
+        ...missing.map((rule): Trouble => ({
+          severity: "warning",
+          agent: agent.name,
+          message: `sudo does not let ${agent.name} run ${rule.command}, as the file says`,
+          evidence: `sudo -ll -U ${agent.name} does not list it`,
+          fix: applyCommand(setup),
+        })),
+      ];
+    },
+  },
+  {
+    id: "sudo-nothing-more",
+    sentence: "sudo refuses it everything else: shells, other arguments, and becoming a human",
+    async ofAgent(agent, { machine, humans, agents }) {
+      if (machine.flavour.sudo === "none") return [];
+      const others = [...humans, ...agents].map(({ name }) => name).filter((name) => name !== agent.name);
+      const answers = await agent.probe.run("askSudo", questionsBeyond(agent, others));
+      const allowed = answers.filter(({ isAllowed }) => isAllowed === true);
+      const unanswered = answers.filter(({ isAllowed }) => isAllowed === undefined);
+      if (allowed.length === 0) {
+        return unanswered.length === 0 ? [] : [notAnswered(agent, unanswered[0]?.output ?? "")];
+      }
+      return [
+        {
+          severity: "error",
+          agent: agent.name,
+          message: `sudo gives ${agent.name} more than the file`,
+          evidence: `sudo -n -l said yes to ${allowed.map(({ question }) => textOf(question)).join(", ")}`,
+          fix: `grep -rn -e ${quote(agent.name)} -e ALL /etc/sudoers /etc/sudoers.d; agentbus setup sudo-check ${quote(agent.name)}`,
+        },
+      ];
+    },
+  },
+  {
+    id: "sudo-commands-unwritable",
+    sentence: "it cannot change a program that sudo lets it run, nor a directory above it",
+    async ofAgent({ name, wish, account, probe }, { machine }) {
+      const paths = new Set(wish.sudo.flatMap(({ command: [path] }) => [path, ...ancestorsOf(path)]));
+      const attempts = await probe.run("tryWriting", [...paths]);
+      const troubles = allowedOf(attempts).map(({ path }): Trouble => ({
+        severity: "error",
+        agent: name,
+        message: `${name} can change what it runs as root: ${path}`,
+        evidence: `the kernel lets it write to ${path}`,
+        fix: takeWriting(path, machine.stat(path), account.uid),
+      }));
+      return [...troubles, ...untriedOf(attempts, name)];
+    },
+  },
+  {
+    id: "doas-unknown",
+    sentence: "doas, where it is installed, has no rule for it",
+    async ofAgent({ name, gids }, { machine }) {
+      const paths = ["/etc/doas.conf", "/usr/local/etc/doas.conf", "/opt/local/etc/doas.conf"];
+      const groups = (await machine.groups()).filter(({ gid }) => gids.includes(gid)).map((group) => `:${group.name}`);
+      return paths.flatMap((path) => {
+        const lines = (machine.read(path) ?? "").split("\n").filter((line) => /^\s*permit\b/.test(line));
+        const hit = lines.filter((line) => line.split(/\s+/).some((word) => word === name || groups.includes(word)));
+        return hit.map((line): Trouble => ({
+          severity: "error",
+          agent: name,
+          message: `doas lets ${name} act as another account`,
+          evidence: `${path} says: ${line.trim()}`,
+          fix: `sed -i -e ${quote(`/^${line.replaceAll(/[^A-Za-z0-9 _]/g, ".")}$/d`)} ${path}`,
+        }));
+      });
+    },
+  },
+];
+
+function wordsOf(command: readonly string[]): string {
+  return command.length === 1 ? `${command[0]} ""` : command.join(" ");
+}
+
+function isSame(a: ListedCommand, b: ListedCommand): boolean {
+  return a.command === b.command && a.runAs === b.runAs;
+}
+
+/** What a rule must not be stretched to, and what no rule gives; what the file allows is not asked. */
+function questionsBeyond({ wish }: ProbedAgent, others: readonly string[]): SudoQuestion[] {
+  const rules = wish.sudo.map(({ command }) => command.join(" "));
+  const stretched = wish.sudo.flatMap(({ command, runAs }) => [
+    { runAs, command: [...command, "--agentbus-verify"] },
+    ...(command.length > 1 ? [{ runAs, command: command.slice(0, -1) }] : []),
+  ]);
+  const shells = [
+    ["/bin/sh"],
+    ["/bin/bash"],
+    ["/usr/bin/env"],
+    ["/usr/bin/id"],
+    ["/bin/cat", "/etc/shadow"],
+    ["/usr/bin/su"],
+  ];
+  return [
+    ...stretched,
+    ...shells.map((command) => ({ runAs: "root", command })),
+    ...others.map((runAs) => ({ runAs, command: ["/bin/sh"] })),
+  ].filter(({ command }) => !rules.includes(command.join(" ")));
+}
+
+function textOf({ runAs, command }: SudoQuestion): string {
+  return `${command.join(" ")} (as ${runAs})`;
+}
+
+/** A line that begins with the agent's name can be taken out of the file that holds it; anything else is for a person to judge. */
+function takeRuleFrom({ name }: ProbedAgent, { command }: ListedCommand, { machine, setup }: Examination): string {
+  const dir = "/etc/sudoers.d";
+  const files = ["/etc/sudoers", ...(machine.list(dir) ?? []).map((each) => `${dir}/${each}`)];
+  const [program = ""] = command.split(" ");
+  for (const path of files) {
+    const lines = (safeRead(machine, path) ?? "").split("\n");
+    if (!lines.some((line) => line.startsWith(`${name} `) && (line.includes(program) || line.includes("ALL"))))
+      continue;
+    if (path.endsWith(`-agentbus-${name}`)) return applyCommand(setup);
+    return `sed -i -e ${quote(`/^${name} /d`)} ${quote(path)} && visudo -c`;
+  }
+  return `grep -rn -e ${quote(program)} -e ${quote(name)} /etc/sudoers /etc/sudoers.d`;
+}
+
+function safeRead(machine: Examination["machine"], path: string): string | undefined {
+  try {
+    return machine.read(path);
+  } catch {
+    return undefined; // a directory, or not root's
+  }
+}
+
+function notListed({ name }: ProbedAgent): Trouble {
+  return {
+    severity: "warning",
+    agent: name,
+    message: `it is not known what sudo lets ${name} do`,
+    evidence: `sudo -n -ll -U ${name} gave no list`,
+    fix: `sudo -ll -U ${quote(name)}`,
+  };
+}
+
+function notAnswered({ name }: ProbedAgent, output: string): Trouble {
+  return {
+    severity: "warning",
+    agent: name,
+    message: `sudo could not be tried as ${name}`,
+    evidence: `sudo -n -l answered: ${output.trim().split("\n")[0] ?? ""}`,
+    fix: "visudo -c",
+  };
+}
+
+/** "/usr/bin", "/usr", "/" */
+function ancestorsOf(path: string): string[] {
+  const parent = path.slice(0, Math.max(1, path.lastIndexOf("/")));
+  return parent === path ? [] : parent === "/" ? ["/"] : [parent, ...ancestorsOf(parent)];
+}

@@ -1,0 +1,53 @@
+// A process that tries, as one account, what that account should be able to do and what not. `verify` starts one for each account, as
+// root: it loads all of its code, becomes the account for good, and then does the tasks that it is sent. So neither this
+// package nor Node need be readable for the account, and its PATH and shell files have no part in it.
+import { isBusError } from "@agentbus/core";
+import { become } from "./become.js";
+import { endLentProcess } from "./processes.js";
+import { rehearse } from "./rehearse.js";
+import { tasks } from "./tasks.js";
+
+export interface Question {
+  readonly id: number;
+  readonly task: keyof typeof tasks;
+  readonly args: readonly unknown[];
+}
+
+export interface Reply {
+  readonly id: number;
+  readonly result?: unknown;
+  /** What the task threw. */
+  readonly failure?: { readonly message: string; readonly fix?: string | undefined };
+}
+
+const [name = "", uid = "", gid = ""] = process.argv.slice(2);
+
+process.on("disconnect", () => {
+  endLentProcess();
+  process.exit();
+});
+try {
+  await rehearse();
+  become({ name, uid: Number(uid), gid: Number(gid) });
+  process.on("message", (question: Question) => void answer(question));
+  reply({ id: 0, result: process.pid });
+} catch (error) {
+  reply({ id: 0, failure: failureOf(error) });
+}
+
+async function answer({ id, task, args }: Question): Promise<void> {
+  try {
+    const run = tasks[task] as (...args: readonly unknown[]) => unknown;
+    reply({ id, result: (await run(...args)) ?? null });
+  } catch (error) {
+    reply({ id, failure: failureOf(error) });
+  }
+}
+
+function failureOf(error: unknown): NonNullable<Reply["failure"]> {
+  return { message: (error as Error).message, ...(isBusError(error) ? { fix: error.fix } : {}) };
+}
+
+function reply(message: Reply): void {
+  process.send?.(message);
+}

@@ -1,0 +1,70 @@
+import type { Check } from "./check.js";
+import { FAMILIES } from "./checks.js";
+import type { Severity, Verdict, VerifyFinding } from "./finding.js";
+
+export interface RenderOptions {
+  /** @default 100 */
+  readonly columns?: number;
+  /** Colours a word; @default none */
+  readonly paint?: (kind: Severity | "ok", text: string) => string;
+}
+
+const LABEL_WIDTH = 9;
+
+/**
+ * The verdict as a table for people: a line for each check, and below it what it found. Sentences are wrapped, commands are not, so that
+ * they can be copied.
+ */
+export function renderVerdict(verdict: Verdict, options: RenderOptions = {}): string[] {
+  const { columns = 100, paint = (_, text) => text } = options;
+  const lines: string[] = [];
+  for (const { title, checks } of FAMILIES) {
+    lines.push("", title);
+    for (const check of checks) lines.push(...renderCheck(check, verdict, columns, paint));
+  }
+  return [...lines.slice(1), "", summaryOf(verdict)];
+}
+
+/** One object a line for programs: the findings, then what passed. */
+export function verdictRecords({ findings, passed }: Verdict): object[] {
+  return [...findings, ...passed.map((each) => ({ severity: "ok", ...each }))];
+}
+
+type Paint = NonNullable<RenderOptions["paint"]>;
+
+function renderCheck({ id, sentence }: Check, { findings, passed }: Verdict, columns: number, paint: Paint): string[] {
+  const found = findings.filter(({ check }) => check === id);
+  const worst = (["error", "warning", "info"] as const).find((kind) => found.some(({ severity }) => severity === kind));
+  const wasTried = found.length > 0 || passed.some(({ check }) => check === id);
+  const label = worst === undefined ? (wasTried ? "ok" : "-") : worst.toUpperCase();
+  const margin = " ".repeat(LABEL_WIDTH);
+  const head = wrap(`${sentence} (${id})`, columns - LABEL_WIDTH).map((line, index) =>
+    index === 0 ? `${paint(worst ?? "ok", label.padEnd(LABEL_WIDTH))}${line}` : margin + line,
+  );
+  return [...head, ...found.flatMap((finding) => renderFinding(finding, columns, margin))];
+}
+
+function renderFinding({ message, evidence, fix }: VerifyFinding, columns: number, margin: string): string[] {
+  const field = (name: string, text: string) =>
+    wrap(text, columns - LABEL_WIDTH - 7).map(
+      (line, index) => `${margin}${(index === 0 ? name : "").padEnd(7)}${line}`,
+    );
+  return [...field("found", message), ...field("tried", evidence), `${margin}${"fix".padEnd(7)}${fix}`];
+}
+
+function summaryOf({ agents, findings, passed }: Verdict): string {
+  const count = (kind: Severity) => findings.filter(({ severity }) => severity === kind).length;
+  const whom = agents.length === 1 ? "1 agent" : `${agents.length} agents`;
+  return `${whom}: ${passed.length} passed, ${count("error")} errors, ${count("warning")} warnings`;
+}
+
+/** At spaces; a word longer than a line stays whole. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
