@@ -22,19 +22,44 @@ export interface Change {
   readonly origin?: Origin;
   /** The ledger forgets this key afterwards: of a removal. */
   readonly forgets?: string;
+  /** The ledger notes before the action that nobody gets this uid again. */
+  readonly retires?: { readonly uid: number; readonly name: string };
   /** A failure is reported and the rest goes on. @default false */
   readonly isOptional?: boolean;
 }
 
-export type Action = RunAction | WriteAction | ModeAction | RemoveAction;
+/** Something that is in the way: nothing is changed before somebody has decided about it. */
+export interface Conflict {
+  /** "codebot/home" */
+  readonly id: string;
+  readonly problem: string;
+  /** A command where there is one. */
+  readonly fix: string;
+}
+
+export type Action = RunAction | WriteAction | ModeAction | RemoveAction | NoteAction | KillAction;
+
+/** Nothing is done to the machine: only the ledger notes something, such as that a thing is used that was there before. */
+export interface NoteAction {
+  readonly kind: "note";
+}
+
+/** Kills all processes of a uid, until none is left. */
+export interface KillAction {
+  readonly kind: "kill";
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
 
 /** A command. */
 export interface RunAction {
   readonly kind: "run";
   readonly argv: readonly string[];
-  /** As this account instead of root, with its own group alone. */
-  readonly as?: string;
-  readonly input?: string;
+  /** As this agent instead of root, with its own group alone, in its home. */
+  readonly as?: { readonly name: string; readonly home: string };
+  /** Said when the command fails: what mends it. */
+  readonly fix?: string;
   /** It is tried again when it fails, so often: for macOS's directory service. @default 0 */
   readonly retries?: number;
 }
