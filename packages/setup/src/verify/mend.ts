@@ -1,50 +1,34 @@
 /** Commands that mend, for root to give. */
 import type { Stats } from "node:fs";
+import { shellQuote } from "@agentbus/core";
 import type { Account, Flavour } from "../machine.js";
 import type { Setup } from "../setup.js";
 
-/** One word for a POSIX shell, that is also safe to print: as $'…' where there is anything but printable ASCII in it. */
-export function quote(text: string): string {
-  if (/^[A-Za-z0-9_/.@%+=:,][A-Za-z0-9_/.@%+=:,~-]*$/.test(text)) return text;
-  if (/^[\x20-\x7e]+$/.test(text)) return `'${text.replaceAll("'", `'\\''`)}'`;
-  const bytes = [...Buffer.from(text)].map((byte) =>
-    byte >= 0x20 && byte < 0x7f && byte !== 0x27 && byte !== 0x5c
-      ? String.fromCharCode(byte)
-      : `\\x${byte.toString(16).padStart(2, "0")}`,
-  );
-  return `$'${bytes.join("")}'`;
-}
-
 /** What agentbus itself brings back to what the file says. */
 export function applyCommand(setup: Setup): string {
-  return `agentbus setup apply ${quote(setup.path)}`;
+  return `agentbus setup apply ${shellQuote(setup.path)}`;
 }
 
 /** In a directory of an account, root could be led elsewhere by a link that the account puts there. */
 export function asAccount(user: string, command: string): string {
-  return `sudo -u ${quote(user)} ${command}`;
+  return `sudo -u ${shellQuote(user)} ${command}`;
 }
 
 export function leaveGroup({ accountTools }: Flavour, user: string, group: string): string {
-  const [name, from] = [quote(user), quote(group)];
+  const [name, from] = [shellQuote(user), shellQuote(group)];
   if (accountTools === "directory-service") return `dseditgroup -o edit -d ${name} -t user ${from}`;
   return accountTools === "busybox" ? `delgroup ${name} ${from}` : `gpasswd -d ${name} ${from}`;
 }
 
 /** Takes all rights from everybody but the owner; an access list too, whose mask the group's bits are (acl(5)). */
 export function closeToOthers(path: string): string {
-  return `chmod go-rwx ${quote(path)}`;
+  return `chmod go-rwx ${shellQuote(path)}`;
 }
 
 /** What makes something of the system's unwritable for an account that can write to it. */
 export function takeWriting(path: string, stat: Stats | undefined, uid: number): string {
-  const close = `chmod go-w ${quote(path)}`;
-  return stat?.uid === uid ? `chown root ${quote(path)} && ${close}` : close;
-}
-
-/** "0700" */
-export function octal(mode: number): string {
-  return (mode & 0o7777).toString(8).padStart(4, "0");
+  const close = `chmod go-w ${shellQuote(path)}`;
+  return stat?.uid === uid ? `chown root ${shellQuote(path)} && ${close}` : close;
 }
 
 const FIRST_UID = 1_000;
@@ -61,5 +45,5 @@ export function takeOtherUid({ name, uid, home }: Account, users: readonly Accou
   const next = Math.max(FIRST_UID, ...used.filter((each) => each < LAST_UID)) + 1;
   const free = isFree ? homeUid : next;
   const edit = `sed -i 's/^${name}:\\([^:]*\\):${uid}:/${name}:\\1:${free}:/'`;
-  return `VISUAL= EDITOR="${edit}" vipw -q && chown -h ${free} ${quote(home)}`;
+  return `VISUAL= EDITOR="${edit}" vipw -q && chown -h ${free} ${shellQuote(home)}`;
 }

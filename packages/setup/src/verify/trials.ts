@@ -1,6 +1,6 @@
+import { shellQuote } from "@agentbus/core";
 import type { Trouble } from "./finding.js";
 import type { Attempt } from "./probe/attempt.js";
-import { quote } from "./mend.js";
 
 const MAX_NAMED = 4;
 
@@ -13,7 +13,7 @@ export function allowedOf(attempts: readonly Attempt[]): Attempt[] {
 export function untriedOf(attempts: readonly Attempt[], agent: string): Trouble[] {
   const untried = attempts.filter(({ outcome }) => outcome === "untried");
   if (untried.length === 0) return [];
-  const evidence = untried.slice(0, MAX_NAMED).map(({ path, errno }) => `${quote(path)}: ${errno}`);
+  const evidence = untried.slice(0, MAX_NAMED).map(({ path, errno }) => `${shellQuote(path)}: ${errno}`);
   return [
     {
       severity: "warning",
@@ -27,6 +27,6 @@ export function untriedOf(attempts: readonly Attempt[], agent: string): Trouble[
 
 /** "a, b and 3 more" */
 export function listed(names: readonly string[]): string {
-  const shown = names.slice(0, MAX_NAMED).map(quote).join(", ");
+  const shown = names.slice(0, MAX_NAMED).map(shellQuote).join(", ");
   return names.length > MAX_NAMED ? `${shown} and ${names.length - MAX_NAMED} more` : shown;
 }

@@ -1,7 +1,8 @@
+import { shellQuote } from "@agentbus/core";
 import type { Account, Group } from "../../machine.js";
 import type { AgentCheck, MachineCheck } from "../check.js";
 import type { Trouble } from "../finding.js";
-import { applyCommand, leaveGroup, quote, takeOtherUid } from "../mend.js";
+import { applyCommand, leaveGroup, takeOtherUid } from "../mend.js";
 import { passwordOf } from "../password.js";
 import { ROOT_IN_DISGUISE } from "../root-in-disguise.js";
 
@@ -26,7 +27,7 @@ export const accountsProbed: MachineCheck = {
           agent: name,
           message: `nothing could be tried as ${name}`,
           evidence: failure,
-          fix: account === undefined && !isAgent ? `useradd --create-home ${quote(name)}` : applyCommand(setup),
+          fix: account === undefined && !isAgent ? `useradd --create-home ${shellQuote(name)}` : applyCommand(setup),
         });
       }
     }
@@ -44,7 +45,7 @@ export const ofAccount: readonly AgentCheck[] = [
       const lock =
         machine.flavour.platform === "darwin"
           ? `dscl . -create /Users/${name} Password '*'`
-          : `passwd -l ${quote(name)}`;
+          : `passwd -l ${shellQuote(name)}`;
       return [
         password === "none"
           ? {
@@ -81,7 +82,9 @@ export const ofAccount: readonly AgentCheck[] = [
             agent: name,
             message: `${name} is in group ${group}, of which the file says nothing`,
             evidence: `the kernel gives a process of ${name} the groups ${names.join(", ")}${why === undefined ? "" : `; ${group} ${why}`}`,
-            fix: isMain ? `usermod -g ${quote(name)} ${quote(name)}` : leaveGroup(machine.flavour, name, group),
+            fix: isMain
+              ? `usermod -g ${shellQuote(name)} ${shellQuote(name)}`
+              : leaveGroup(machine.flavour, name, group),
           };
         });
       const missing = wish.groups.filter((group) => !names.includes(group));

@@ -1,7 +1,8 @@
+import { octal, shellQuote } from "@agentbus/core";
 import type { AgentCheck } from "../check.js";
 import type { Examination, ProbedAgent, ProbedHuman } from "../examination.js";
 import type { Trouble } from "../finding.js";
-import { closeToOthers, octal, quote } from "../mend.js";
+import { closeToOthers } from "../mend.js";
 import { dotfilesIn, findEnvFiles, secretsIn, startFilesIn } from "../places-of-humans.js";
 import type { Attempt } from "../probe/attempt.js";
 import { allowedOf, listed, untriedOf } from "../trials.js";
@@ -103,7 +104,7 @@ function openHome(
     severity: isOpenToAll ? "warning" : "error",
     agent: agent.name,
     message: `the home of ${name} is open to ${isOpenToAll ? "all accounts" : agent.name}`,
-    evidence: `${agent.name} could ${can} ${quote(account.home)}, whose mode is ${octal(mode)}`,
+    evidence: `${agent.name} could ${can} ${shellQuote(account.home)}, whose mode is ${octal(mode)}`,
     fix: closeToOthers(account.home),
   };
 }

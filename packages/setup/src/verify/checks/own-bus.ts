@@ -1,7 +1,7 @@
-import { diagnose } from "@agentbus/core";
+import { diagnose, shellQuote } from "@agentbus/core";
 import type { AgentCheck, MachineCheck } from "../check.js";
 import type { Trouble } from "../finding.js";
-import { quote } from "../mend.js";
+
 import { spoolDirOf } from "../spool-dir.js";
 import { membersOf, withBus } from "../with-bus.js";
 
@@ -26,7 +26,7 @@ export const ofOwnBus: readonly (AgentCheck | MachineCheck)[] = [
         fix,
       });
       if (attempt.outcome !== "allowed") {
-        return [trouble(node, attempt.errno, `install -m 0755 ${quote(node)} /usr/local/bin/node`)];
+        return [trouble(node, attempt.errno, `install -m 0755 ${shellQuote(node)} /usr/local/bin/node`)];
       }
       const refused = reading.filter(({ outcome }) => outcome !== "allowed");
       return refused.map(({ path, errno }) =>
@@ -55,7 +55,7 @@ export const ofOwnBus: readonly (AgentCheck | MachineCheck)[] = [
               agent: member.name,
               message: `${member.name} does not receive what ${silent.join(", ")} publishes in ${group}`,
               evidence: `${ARRIVES_WITHIN_MS / 1_000} s after it was published on ${topic} it had not come`,
-              fix: `agentbus doctor --group ${quote(group)}`,
+              fix: `agentbus doctor --group ${shellQuote(group)}`,
             });
           }
           return found;
@@ -73,7 +73,7 @@ export const ofOwnBus: readonly (AgentCheck | MachineCheck)[] = [
         for (const { severity, message, fix, check } of await diagnose({ spool: spoolDirOf(name) })) {
           if (severity === "info" || check === "inotify") continue; // root's own limits
           const evidence = `agentbus doctor --group ${name} looked`;
-          const mend = fix ?? `agentbus doctor --group ${quote(name)}`;
+          const mend = fix ?? `agentbus doctor --group ${shellQuote(name)}`;
           found.set(message, { severity, message, evidence, fix: mend });
         }
       }

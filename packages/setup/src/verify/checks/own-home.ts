@@ -1,6 +1,7 @@
+import { octal, shellQuote } from "@agentbus/core";
 import type { AgentCheck } from "../check.js";
 import type { Trouble } from "../finding.js";
-import { asAccount, closeToOthers, octal, quote } from "../mend.js";
+import { asAccount, closeToOthers } from "../mend.js";
 
 export const ofOwnHome: readonly AgentCheck[] = [
   {
@@ -14,17 +15,17 @@ export const ofOwnHome: readonly AgentCheck[] = [
       ];
       if (stat === undefined || !stat.isDirectory()) {
         const what = stat === undefined ? "nothing is there" : "it is no directory";
-        const fix = `install -d -o ${quote(name)} -g ${account.gid} -m ${octal(wish.homeMode)} ${quote(home)}`;
-        const away = stat === undefined ? "" : `mv ${quote(home)} ${quote(`${home}.old`)} && `;
+        const fix = `install -d -o ${shellQuote(name)} -g ${account.gid} -m ${octal(wish.homeMode)} ${shellQuote(home)}`;
+        const away = stat === undefined ? "" : `mv ${shellQuote(home)} ${shellQuote(`${home}.old`)} && `;
         return trouble(`${name} has no home`, `looked at ${home}: ${what}`, away + fix);
       }
       if (stat.uid !== account.uid) {
-        const fix = `chown ${quote(name)} ${quote(home)}`;
+        const fix = `chown ${shellQuote(name)} ${shellQuote(home)}`;
         return trouble(`the home of ${name} is not its own`, `${home} belongs to uid ${stat.uid}`, fix);
       }
       const excess = stat.mode & 0o7777 & ~wish.homeMode;
       if (excess === 0) return [];
-      const fix = `chmod ${octal(wish.homeMode)} ${quote(home)}`;
+      const fix = `chmod ${octal(wish.homeMode)} ${shellQuote(home)}`;
       const evidence = `${home} has mode ${octal(stat.mode)}, and the file says ${octal(wish.homeMode)}`;
       return trouble(`the home of ${name} gives more rights than the file`, evidence, fix);
     },
@@ -46,8 +47,9 @@ export const ofOwnHome: readonly AgentCheck[] = [
         },
       ];
       if (file.kind !== "file")
-        return trouble("is no file", asAccount(name, `mv ${quote(path)} ${quote(`${path}.old`)}`));
-      if (file.uid !== account.uid) return trouble("is not its own", `chown -h ${quote(name)} ${quote(path)}`);
+        return trouble("is no file", asAccount(name, `mv ${shellQuote(path)} ${shellQuote(`${path}.old`)}`));
+      if (file.uid !== account.uid)
+        return trouble("is not its own", `chown -h ${shellQuote(name)} ${shellQuote(path)}`);
       if ((file.mode & 0o077) === 0) return [];
       return trouble("is open to others", asAccount(name, closeToOthers(path)));
     },
@@ -59,10 +61,13 @@ export const ofOwnHome: readonly AgentCheck[] = [
       const { umask, failure } = await probe.run("startLoginShell", account.shell, account.home, name);
       const again = `umask ${octal(wish.umask).slice(1)}`;
       const startFile = startFileOf(account.shell);
-      const fix = asAccount(name, `sh -c ${quote(`echo ${again} >> ${quote(`${account.home}/${startFile}`)}`)}`);
+      const fix = asAccount(
+        name,
+        `sh -c ${shellQuote(`echo ${again} >> ${shellQuote(`${account.home}/${startFile}`)}`)}`,
+      );
       if (umask === undefined) {
         const evidence = `started ${account.shell} as a login shell: ${failure ?? "no answer"}`;
-        const look = asAccount(name, `${quote(account.shell)} -l -c umask`);
+        const look = asAccount(name, `${shellQuote(account.shell)} -l -c umask`);
         return [
           { severity: "warning", agent: name, message: `the umask of ${name} is not known`, evidence, fix: look },
         ];
@@ -92,8 +97,8 @@ export const ofOwnHome: readonly AgentCheck[] = [
           severity: "warning",
           agent: name,
           message: `${name} runs programs of whatever directory it is in`,
-          evidence: `its PATH holds ${relative.map((dir) => quote(dir || "an empty entry")).join(", ")}`,
-          fix: asAccount(name, `grep -n PATH ${quote(`${account.home}/${startFileOf(account.shell)}`)}`),
+          evidence: `its PATH holds ${relative.map((dir) => shellQuote(dir || "an empty entry")).join(", ")}`,
+          fix: asAccount(name, `grep -n PATH ${shellQuote(`${account.home}/${startFileOf(account.shell)}`)}`),
         });
       }
       for (const other of [...agents, ...humans].filter((each) => each.name !== name)) {
@@ -105,10 +110,10 @@ export const ofOwnHome: readonly AgentCheck[] = [
             severity: "error",
             agent: name,
             message: `${other.name} can put programs into the PATH of ${name}`,
-            evidence: `${other.name} may write to ${quote(dir)}`,
+            evidence: `${other.name} may write to ${shellQuote(dir)}`,
             fix: dir.startsWith(`${account.home}/`)
-              ? asAccount(name, `chmod go-w ${quote(dir)}`)
-              : `chmod go-w ${quote(dir)}`,
+              ? asAccount(name, `chmod go-w ${shellQuote(dir)}`)
+              : `chmod go-w ${shellQuote(dir)}`,
           });
         }
       }

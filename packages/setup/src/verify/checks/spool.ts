@@ -1,7 +1,8 @@
+import { shellQuote } from "@agentbus/core";
 import type { MachineCheck } from "../check.js";
 import type { Examination, ProbedAgent } from "../examination.js";
 import type { Trouble } from "../finding.js";
-import { asAccount, quote } from "../mend.js";
+import { asAccount } from "../mend.js";
 import type { Attempt } from "../probe/attempt.js";
 import { initCommand, spoolDirOf } from "../spool-dir.js";
 import { allowedOf, listed, untriedOf } from "../trials.js";
@@ -145,7 +146,7 @@ async function tryForging(
       agent: forger.name,
       message: `${victim.name} does not refuse what ${forger.name} sends in the name of ${pretended}`,
       evidence: `put it into ${dropBox}; ${reasons.length === 0 ? "it was not refused" : `refused only as ${reasons.join(", ")}`}`,
-      fix: `agentbus doctor --group ${quote(group)}`,
+      fix: `agentbus doctor --group ${shellQuote(group)}`,
     },
   ];
 }
@@ -183,7 +184,7 @@ async function tryInbox(agent: Member, other: Member, group: string): Promise<Tr
       agent: agent.name,
       message: `${agent.name} looks into what is ${other.name}'s alone in ${group}`,
       evidence: `was allowed: ${listed(does.map((each) => each.path))}`,
-      fix: asAccount(other.name, `chmod ${mode} ${quote(path)}`),
+      fix: asAccount(other.name, `chmod ${mode} ${shellQuote(path)}`),
     }));
   return [...troubles, ...untriedOf(all, agent.name)];
 }

@@ -1,8 +1,10 @@
+import { shellQuote } from "@agentbus/core";
 import type { AgentCheck } from "../check.js";
 import type { Examination, ProbedAgent } from "../examination.js";
 import type { Trouble } from "../finding.js";
-import { applyCommand, quote, takeWriting } from "../mend.js";
+import { applyCommand, leaveGroup, takeWriting } from "../mend.js";
 import type { SudoQuestion } from "../probe/sudo.js";
+import { linesAbout, removeLine } from "../sudoers-line.js";
 import { listSudo, type ListedCommand } from "../sudo-listing.js";
 import { allowedOf, untriedOf } from "../trials.js";
 
@@ -18,14 +20,15 @@ export const ofSudo: readonly AgentCheck[] = [
       const written = agent.wish.sudo.map(({ command, runAs }) => ({ runAs, command: wordsOf(command) }));
       const extra = listed.filter((rule) => !written.some((each) => isSame(each, rule)));
       const missing = written.filter((rule) => !listed.some((each) => isSame(each, rule)));
+      const surplus = extra.map(async ({ command, runAs: whom }): Promise<Trouble> => ({
+        severity: "error",
+        agent: agent.name,
+        message: `sudo lets ${agent.name} run ${command} as ${whom}, of which the file says nothing`,
+        evidence: `sudo -ll -U ${agent.name} lists it`,
+        fix: await takeRule(agent, command, examination),
+      }));
       return [
-        ...extra.map((rule): Trouble => ({
-          severity: "error",
-          agent: agent.name,
-          message: `sudo lets ${agent.name} run ${rule.command} as ${rule.runAs}, of which the file says nothing`,
-          evidence: `sudo -ll -U ${agent.name} lists it`,
-          fix: takeRuleFrom(agent, rule, examination),
-        })),
+        ...(await Promise.all(surplus)),
         ...missing.map((rule): Trouble => ({
           severity: "warning",
           agent: agent.name,
@@ -39,7 +42,8 @@ export const ofSudo: readonly AgentCheck[] = [
   {
     id: "sudo-nothing-more",
     sentence: "sudo refuses it everything else: shells, other arguments, and becoming a human",
-    async ofAgent(agent, { machine, humans, agents }) {
+    async ofAgent(agent, examination) {
+      const { machine, humans, agents } = examination;
       if (machine.flavour.sudo === "none") return [];
       const others = [...humans, ...agents].map(({ name }) => name).filter((name) => name !== agent.name);
       const answers = await agent.probe.run("askSudo", questionsBeyond(agent, others));
@@ -54,7 +58,7 @@ export const ofSudo: readonly AgentCheck[] = [
           agent: agent.name,
           message: `sudo gives ${agent.name} more than the file`,
           evidence: `sudo -n -l said yes to ${allowed.map(({ question }) => textOf(question)).join(", ")}`,
-          fix: `grep -rn -e ${quote(agent.name)} -e ALL /etc/sudoers /etc/sudoers.d; agentbus setup sudo-check ${quote(agent.name)}`,
+          fix: await takeRule(agent, allowed[0]?.question.command.join(" ") ?? "", examination),
         },
       ];
     },
@@ -89,7 +93,7 @@ export const ofSudo: readonly AgentCheck[] = [
           agent: name,
           message: `doas lets ${name} act as another account`,
           evidence: `${path} says: ${line.trim()}`,
-          fix: `sed -i -e ${quote(`/^${line.replaceAll(/[^A-Za-z0-9 _]/g, ".")}$/d`)} ${path}`,
+          fix: `sed -i -e ${shellQuote(`/^${line.replaceAll(/[^A-Za-z0-9 _]/g, ".")}$/d`)} ${path}`,
         }));
       });
     },
@@ -130,27 +134,22 @@ function textOf({ runAs, command }: SudoQuestion): string {
   return `${command.join(" ")} (as ${runAs})`;
 }
 
-/** A line that begins with the agent's name can be taken out of the file that holds it; anything else is for a person to judge. */
-function takeRuleFrom({ name }: ProbedAgent, { command }: ListedCommand, { machine, setup }: Examination): string {
-  const dir = "/etc/sudoers.d";
-  const files = ["/etc/sudoers", ...(machine.list(dir) ?? []).map((each) => `${dir}/${each}`)];
+/** What takes a rule away that the file does not know: the line, or the group that it is for. */
+async function takeRule(agent: ProbedAgent, command: string, { machine, setup }: Examination): Promise<string> {
+  const { name, account, gids, wish } = agent;
+  const groups = (await machine.groups()).filter(({ gid }) => gids.includes(gid)).map((group) => group.name);
   const [program = ""] = command.split(" ");
-  for (const path of files) {
-    const lines = (safeRead(machine, path) ?? "").split("\n");
-    if (!lines.some((line) => line.startsWith(`${name} `) && (line.includes(program) || line.includes("ALL"))))
-      continue;
-    if (path.endsWith(`-agentbus-${name}`)) return applyCommand(setup);
-    return `sed -i -e ${quote(`/^${name} /d`)} ${quote(path)} && visudo -c`;
-  }
-  return `grep -rn -e ${quote(program)} -e ${quote(name)} /etc/sudoers /etc/sudoers.d`;
-}
-
-function safeRead(machine: Examination["machine"], path: string): string | undefined {
-  try {
-    return machine.read(path);
-  } catch {
-    return undefined; // a directory, or not root's
-  }
+  const lines = linesAbout(name, account.uid, groups, machine).filter(
+    ({ text }) => text.includes(program) || /\bALL\s*$/.test(text),
+  );
+  const line = lines.find(({ path }) => !path.endsWith(`-agentbus-${name}`)) ?? lines[0];
+  if (line === undefined)
+    return `grep -rn -e ${shellQuote(program)} -e ${shellQuote(name)} /etc/sudoers /etc/sudoers.d`;
+  if (line.path.endsWith(`-agentbus-${name}`)) return applyCommand(setup);
+  const group = groups.find((each) => line.text.trim().startsWith(`%${each}`));
+  if (group !== undefined && group !== name && !wish.groups.includes(group))
+    return leaveGroup(machine.flavour, name, group);
+  return removeLine(line);
 }
 
 function notListed({ name }: ProbedAgent): Trouble {
@@ -159,7 +158,7 @@ function notListed({ name }: ProbedAgent): Trouble {
     agent: name,
     message: `it is not known what sudo lets ${name} do`,
     evidence: `sudo -n -ll -U ${name} gave no list`,
-    fix: `sudo -ll -U ${quote(name)}`,
+    fix: `sudo -ll -U ${shellQuote(name)}`,
   };
 }
 

@@ -1,7 +1,8 @@
+import { shellQuote } from "@agentbus/core";
 import type { AgentCheck } from "../check.js";
 import type { Examination, ProbedAgent } from "../examination.js";
 import type { Trouble } from "../finding.js";
-import { leaveGroup, quote, takeWriting } from "../mend.js";
+import { leaveGroup, takeWriting } from "../mend.js";
 import { placesOfSystem } from "../places-of-system.js";
 import { allowedOf, untriedOf } from "../trials.js";
 
@@ -72,12 +73,14 @@ async function takeReading(
   { machine }: Examination,
 ): Promise<string> {
   const stat = machine.stat(path);
-  if (stat === undefined) return `ls -ld ${quote(path)}`;
-  if (stat.uid === account.uid) return `chown root ${quote(path)} && chmod go-rwx ${quote(path)}`;
+  if (stat === undefined) return `ls -ld ${shellQuote(path)}`;
+  if (stat.uid === account.uid) return `chown root ${shellQuote(path)} && chmod go-rwx ${shellQuote(path)}`;
   const group = (await machine.groups()).find(({ gid }) => gid === stat.gid);
   if ((stat.mode & 0o060) !== 0 && gids.includes(stat.gid) && group !== undefined && group.name !== name) {
     return leaveGroup(machine.flavour, name, group.name);
   }
-  if ((stat.mode & 0o006) !== 0) return `chmod o-rwx ${quote(path)}`;
-  return machine.flavour.platform === "darwin" ? `chmod -N ${quote(path)}` : `setfacl --remove-all ${quote(path)}`;
+  if ((stat.mode & 0o006) !== 0) return `chmod o-rwx ${shellQuote(path)}`;
+  return machine.flavour.platform === "darwin"
+    ? `chmod -N ${shellQuote(path)}`
+    : `setfacl --remove-all ${shellQuote(path)}`;
 }

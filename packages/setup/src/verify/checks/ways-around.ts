@@ -1,8 +1,9 @@
+import { shellQuote } from "@agentbus/core";
 import type { Machine } from "../../machine.js";
 import type { AgentCheck, MachineCheck } from "../check.js";
 import type { Examination } from "../examination.js";
 import type { Trouble } from "../finding.js";
-import { asAccount, quote } from "../mend.js";
+import { asAccount } from "../mend.js";
 
 const SEARCH_WITHIN_MS = 20_000;
 const MAX_NAMED = 20;
@@ -27,11 +28,11 @@ export const ofWaysAround: readonly (AgentCheck | MachineCheck)[] = [
       const users = await machine.users();
       const troubles = found.slice(0, MAX_NAMED).map(({ path, uid, mode }): Trouble => {
         const owner = users.find((user) => user.uid === uid)?.name ?? `uid ${uid}`;
-        const strip = `chmod ug-s ${quote(path)}`;
+        const strip = `chmod ug-s ${shellQuote(path)}`;
         return {
           severity: "error",
           ...(examination.agents.some(({ name }) => name === owner) ? { agent: owner } : {}),
-          message: `whoever may run ${quote(path)} acts as ${owner} or its group`,
+          message: `whoever may run ${shellQuote(path)} acts as ${owner} or its group`,
           evidence: `find saw mode ${mode}, owner ${owner}`,
           fix: uid === 0 ? removalFrom(path, examination) : asAccount(owner, strip),
         };
@@ -57,7 +58,7 @@ export const ofWaysAround: readonly (AgentCheck | MachineCheck)[] = [
           agent: name,
           message: `${name} can connect to somebody's socket ${path}`,
           evidence: `the kernel lets it write to ${path}`,
-          fix: `find ${quote(path)} -type s -exec chmod o-rwx {} +`,
+          fix: `find ${shellQuote(path)} -type s -exec chmod o-rwx {} +`,
         }));
     },
   },
@@ -80,8 +81,8 @@ export const ofWaysAround: readonly (AgentCheck | MachineCheck)[] = [
       );
       const linger = `/var/lib/systemd/linger/${name}`;
       return [
-        ...tabs.map((path) => job(name, "a crontab", path, `rm ${quote(path)}`)),
-        ...jobs.map((path) => job(name, "an at job", path, `rm ${quote(path)}`)),
+        ...tabs.map((path) => job(name, "a crontab", path, `rm ${shellQuote(path)}`)),
+        ...jobs.map((path) => job(name, "an at job", path, `rm ${shellQuote(path)}`)),
         ...(quietly(() => machine.stat(linger)) === undefined
           ? []
           : [
@@ -89,7 +90,7 @@ export const ofWaysAround: readonly (AgentCheck | MachineCheck)[] = [
                 name,
                 "a session that lingers",
                 linger,
-                `loginctl disable-linger ${quote(name)} || rm ${quote(linger)}`,
+                `loginctl disable-linger ${shellQuote(name)} || rm ${shellQuote(linger)}`,
               ),
             ]),
       ];
@@ -109,7 +110,7 @@ export const ofWaysAround: readonly (AgentCheck | MachineCheck)[] = [
           agent: name,
           message: `whoever has a key of ${path} becomes ${name} from afar`,
           evidence: `it holds ${file.size} bytes`,
-          fix: asAccount(name, `rm ${quote(path)}`),
+          fix: asAccount(name, `rm ${shellQuote(path)}`),
         });
       }
       return troubles;
@@ -152,7 +153,7 @@ async function search(
 function removalFrom(path: string, { agents }: Examination): string {
   const starts = [...SHARED_DIRS, SPOOLS_DIR, ...agents.map(({ account }) => account.home)];
   const start = starts.find((dir) => path.startsWith(`${dir}/`)) ?? "/tmp";
-  return `find -P ${quote(start)} -xdev -type f -path ${quote(path.replaceAll(/[*?[\\]/g, "\\$&"))} -delete`;
+  return `find -P ${shellQuote(start)} -xdev -type f -path ${shellQuote(path.replaceAll(/[*?[\\]/g, "\\$&"))} -delete`;
 }
 
 function look(machine: Machine, path: string): Found[] {
@@ -165,7 +166,7 @@ function notSearched({ agents }: Examination): Trouble {
     severity: "warning",
     message: `not all homes and shared directories could be searched within ${SEARCH_WITHIN_MS / 1_000} s`,
     evidence: "find did not finish",
-    fix: `find ${agents.map(({ account }) => quote(account.home)).join(" ")} -xdev -type f -perm -4000 -ls`,
+    fix: `find ${agents.map(({ account }) => shellQuote(account.home)).join(" ")} -xdev -type f -perm -4000 -ls`,
   };
 }
 

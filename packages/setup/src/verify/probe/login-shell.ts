@@ -18,6 +18,13 @@ const MAX_OUTPUT_BYTES = 256 * 1024;
  * it does (proc_pid_status(5)), for the shell may print anything.
  */
 export function startLoginShell(shell: string, home: string, user: string): Promise<LoginShell> {
+  return (started ??= start(shell, home, user));
+}
+
+/** Once is enough, and start files may be slow. */
+let started: Promise<LoginShell> | undefined;
+
+function start(shell: string, home: string, user: string): Promise<LoginShell> {
   const marker = randomBytes(12).toString("hex");
   const command = `printf '%s|%s|%s|\\n' ${marker} "$PATH" "$(umask)"; exec /bin/cat`;
   const env = { HOME: home, USER: user, LOGNAME: user, SHELL: shell, TERM: "dumb", PATH: process.env["PATH"] ?? "" };
