@@ -99,6 +99,13 @@ export class Ledger {
     if (this.#entries.delete(key)) await this.#write();
   }
 
+  /** @param agent "" for what is no single agent's */
+  async forgetAgent(agent: string): Promise<void> {
+    const keys = this.entries.filter((entry) => (entry.agent ?? "") === agent).map(({ key }) => key);
+    for (const key of keys) this.#entries.delete(key);
+    if (keys.length > 0) await this.#write();
+  }
+
   async retire(uid: number, name: string): Promise<void> {
     if (this.#retired.some((each) => each.uid === uid)) return;
     this.#retired = [...this.#retired, { uid, name, at: new Date().toISOString() }];

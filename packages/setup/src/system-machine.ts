@@ -10,7 +10,7 @@ const SEARCHED = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", 
 
 /** The machine that this process runs on. */
 export class SystemMachine implements Machine {
-  readonly access = process.geteuid?.() === 0 ? "root" : "unprivileged";
+  readonly access: Machine["access"] = process.geteuid?.() === 0 ? "root" : "unprivileged";
   readonly flavour: Flavour;
 
   private constructor(flavour: Flavour) {

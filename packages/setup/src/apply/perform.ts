@@ -28,54 +28,72 @@ export interface Moment {
  */
 export async function perform(change: Change, workshop: Workshop): Promise<void> {
   const { machine, ledger, onMoment = () => undefined } = workshop;
+  if (change.ifStill === true && (await change.hasTakenEffect(machine))) {
+    if (change.forgets !== undefined) await ledger.forget(change.forgets);
+    return;
+  }
   await onMoment({ change, at: "begun" });
   if (change.origin !== undefined) await ledger.note(change.origin);
   if (change.retires !== undefined) await ledger.retire(change.retires.uid, change.retires.name);
   await onMoment({ change, at: "noted" });
-  const complaint = await act(change, workshop);
+  const { complaint, hasFailed } = await act(change, workshop);
   await onMoment({ change, at: "acted" });
-  if (!(await change.hasTakenEffect(machine))) throw failed(change, complaint);
+  const isDone = change.believesExitCode === true ? !hasFailed : await change.hasTakenEffect(machine);
+  if (!isDone) throw failed(change, complaint);
   if (change.forgets !== undefined) await ledger.forget(change.forgets);
+  if (change.forgetsAgent !== undefined) await ledger.forgetAgent(change.forgetsAgent);
   await onMoment({ change, at: "done" });
 }
 
-/** @returns what the command said, in case it did not take effect; its exit code alone decides nothing */
-async function act({ action }: Change, workshop: Workshop): Promise<string> {
+interface Outcome {
+  /** What was said, in case it did not take effect. */
+  readonly complaint: string;
+  readonly hasFailed: boolean;
+}
+
+async function act({ action }: Change, workshop: Workshop): Promise<Outcome> {
   const { machine } = workshop;
+  const outcome = (complaint: string): Outcome => ({ complaint, hasFailed: complaint !== "" });
   try {
     switch (action.kind) {
       case "run":
         return await run(action, workshop);
       case "write":
-        return await write(action, machine);
+        return outcome(await write(action, machine));
       case "mode": {
         const [uid, gid] = await idsOf(machine, action.owner, action.group);
         setOwnerAndMode(action.path, { uid, gid, mode: action.mode });
-        return "";
+        return outcome("");
       }
       case "remove":
         removeRootFile(action.path);
-        return "";
+        return outcome("");
       case "kill":
-        return await killAll(machine, action);
+        return outcome(await killAll(machine, action));
       case "note":
-        return "";
+        return outcome("");
     }
   } catch (error) {
     if (error instanceof UnsafePath || (error as NodeJS.ErrnoException).syscall !== undefined)
-      return (error as Error).message;
+      return outcome((error as Error).message);
     throw error;
   }
 }
 
-async function run({ argv, as, retries = 0 }: RunAction, { machine, agentbus }: Workshop): Promise<string> {
+async function run({ argv, as, timeoutMs, retries = 0 }: RunAction, { machine, agentbus }: Workshop): Promise<Outcome> {
   const [program, ...args] = argv;
   const command = program === "agentbus" ? [...agentbus, ...args] : argv;
   const account = as === undefined ? undefined : await machine.user(as.name);
-  if (as !== undefined && account === undefined) return `there is no account ${as.name}`;
+  if (as !== undefined && account === undefined)
+    return { complaint: `there is no account ${as.name}`, hasFailed: true };
   for (let attempt = 0; ; attempt++) {
-    const result = await machine.run(command, account === undefined ? {} : { as: account });
-    if (result.status === 0 || attempt === retries) return complaintOf(result);
+    const options = {
+      ...(account === undefined ? {} : { as: account }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    };
+    const result = await machine.run(command, options);
+    if (result.status === 0 || attempt === retries)
+      return { complaint: complaintOf(result), hasFailed: result.status !== 0 };
   }
 }
 

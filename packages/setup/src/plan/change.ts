@@ -24,6 +24,12 @@ export interface Change {
   readonly forgets?: string;
   /** The ledger notes before the action that nobody gets this uid again. */
   readonly retires?: { readonly uid: number; readonly name: string };
+  /** The ledger forgets everything of this agent afterwards, "" for what is nobody's: the last step of a removal. */
+  readonly forgetsAgent?: string;
+  /** Left out when it is true already by then: what an earlier step may have done along. @default false */
+  readonly ifStill?: boolean;
+  /** There is nothing to look at: what the command exits with decides. @default false */
+  readonly believesExitCode?: boolean;
   /** A failure is reported and the rest goes on. @default false */
   readonly isOptional?: boolean;
 }
@@ -58,8 +64,8 @@ export interface RunAction {
   readonly argv: readonly string[];
   /** As this agent instead of root, with its own group alone, in its home. */
   readonly as?: { readonly name: string; readonly home: string };
-  /** Said when the command fails: what mends it. */
-  readonly fix?: string;
+  /** @default 120,000 */
+  readonly timeoutMs?: number;
   /** It is tried again when it fails, so often: for macOS's directory service. @default 0 */
   readonly retries?: number;
 }

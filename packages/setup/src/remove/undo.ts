@@ -1,0 +1,59 @@
+import type { Origin } from "../ledger.js";
+import type { Machine } from "../machine.js";
+import type { Change } from "../plan/change.js";
+import { words } from "../plan/command-text.js";
+
+/** Runs what takes commands and settings back, the last first: services are stopped, settings get their old values. */
+export function undoing(entries: readonly Origin[]): Change[] {
+  return entries.toReversed().flatMap(({ key, undo, before }) => {
+    if (undo === undefined) return [];
+    return [
+      {
+        id: `${key}/undone`,
+        title:
+          before === undefined
+            ? `take back ${key.replace(/^command:/, "")}`
+            : `give ${key.replace(/^setting:/, "")} its old value ${before}`,
+        action: { kind: "run", argv: undo },
+        forgets: key,
+        // Its exit code is all that is known of a command of another version.
+        believesExitCode: true,
+        remarks: [`setup ran the opposite; by hand: ${words(undo)}`],
+        hasTakenEffect: () => Promise.resolve(true),
+      } satisfies Change,
+    ];
+  });
+}
+
+/** A file that setup wrote, or a directory that it made and that is empty by now. */
+export function fileRemoval(machine: Machine, { key }: Origin): Change[] {
+  const isDirectory = key.startsWith("directory:");
+  const path = key.slice(key.indexOf(":") + 1);
+  if (machine.stat(path) === undefined) return [];
+  return [
+    {
+      id: `${key}/removed`,
+      title: `remove ${path}`,
+      action: isDirectory
+        ? { kind: "run", argv: ["rmdir", path] }
+        : { kind: "remove", path, before: machine.read(path) },
+      forgets: key,
+      hasTakenEffect: (on) => Promise.resolve(on.stat(path) === undefined),
+    },
+  ];
+}
+
+/** systemd forgets units whose files are gone. */
+export function reloading(machine: Machine, name: string, entries: readonly Origin[]): Change[] {
+  const hadUnits = entries.some(({ key }) => key.startsWith("file:/etc/systemd/"));
+  if (!machine.flavour.hasSystemd || !hadUnits) return [];
+  return [
+    {
+      id: `${name}/systemd-reload`,
+      title: "let systemd read its files again",
+      action: { kind: "run", argv: ["systemctl", "daemon-reload"] },
+      believesExitCode: true,
+      hasTakenEffect: () => Promise.resolve(true),
+    },
+  ];
+}
