@@ -22,6 +22,9 @@ export async function makeInbox(machine: Machine, name: string, group: string): 
   process.setgroups?.([gid]);
   process.setgid?.(account.gid);
   process.setuid?.(account.uid);
-  const bus = await openBus({ spool: pathOf(group), env: { HOME: account.home } });
+  // Of root's environment nothing may lead the bus elsewhere.
+  for (const name of Object.keys(process.env)) if (/^(?:AGENTBUS_|XDG_)/.test(name)) delete process.env[name];
+  process.env["HOME"] = account.home;
+  const bus = await openBus({ spool: pathOf(group) });
   await bus.close();
 }

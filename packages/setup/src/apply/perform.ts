@@ -28,11 +28,11 @@ export interface Moment {
  */
 export async function perform(change: Change, workshop: Workshop): Promise<void> {
   const { machine, ledger, onMoment = () => undefined } = workshop;
+  await onMoment({ change, at: "begun" });
   if (change.ifStill === true && (await change.hasTakenEffect(machine))) {
     if (change.forgets !== undefined) await ledger.forget(change.forgets);
-    return;
+    return onMoment({ change, at: "done" });
   }
-  await onMoment({ change, at: "begun" });
   if (change.origin !== undefined) await ledger.note(change.origin);
   if (change.retires !== undefined) await ledger.retire(change.retires.uid, change.retires.name);
   await onMoment({ change, at: "noted" });

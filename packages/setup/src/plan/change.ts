@@ -64,6 +64,8 @@ export interface RunAction {
   readonly argv: readonly string[];
   /** As this agent instead of root, with its own group alone, in its home. */
   readonly as?: { readonly name: string; readonly home: string };
+  /** A script is shown to people as these lines; in whole only where somebody wants to run it by hand. */
+  readonly inShort?: readonly string[];
   /** @default 120,000 */
   readonly timeoutMs?: number;
   /** It is tried again when it fails, so often: for macOS's directory service. @default 0 */
@@ -116,6 +118,10 @@ export interface ManagedFile {
 export interface Wanted {
   readonly files: readonly WantedFile[];
   readonly commands: readonly WantedCommand[];
+  /** What is in the way. @default none */
+  readonly conflicts?: readonly Conflict[];
+  /** What a person should know. @default none */
+  readonly notes?: readonly string[];
 }
 
 export interface WantedFile extends ManagedFile {

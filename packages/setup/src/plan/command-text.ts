@@ -44,6 +44,7 @@ export function ownership({ owner = "root", group = "root" }: Pick<ManagedFile, 
 
 /** As `shellQuote`, but line breaks stay readable, which 'single quotes' allow. */
 export function quoteWord(word: string): string {
+  if (/^-[A-Za-z0-9_.@%+=:,/-]*$/.test(word)) return word;
   const isPlain = word.split("\n").every((line) => /^[\x20-\x7e\t]*$/.test(line));
   return word.includes("\n") && isPlain ? `'${word.replaceAll("'", `'\\''`)}'` : word === "" ? "''" : shellQuote(word);
 }

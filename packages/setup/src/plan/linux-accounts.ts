@@ -74,7 +74,7 @@ async function makeAccount(machine: Machine, wanted: WantedAccount): Promise<Cha
 
 /** No subordinate ids: what is made with them would be of neither this uid nor anybody's. */
 function useradd({ name, uid, home, homeMode, shell }: WantedAccount): string[] {
-  const settings = [`HOME_MODE=${octal(homeMode)}`, "SUB_UID_COUNT=0", "SUB_GID_COUNT=0", "CREATE_MAIL_SPOOL=no"];
+  const settings = [`HOME_MODE=${octal(homeMode)}`, "SUB_UID_COUNT=0", "SUB_GID_COUNT=0"];
   return [
     ...["useradd", "--uid", String(uid), "--gid", name, "--create-home", "--home-dir", home],
     ...["--shell", shell, "--comment", COMMENT, ...settings.flatMap((setting) => ["--key", setting]), name],

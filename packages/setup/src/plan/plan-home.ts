@@ -3,6 +3,7 @@ import { octal } from "@agentbus/core";
 import { requireRootsDirectories, UnsafePath } from "../system/root-file.js";
 import { script, succeeds, unseen } from "./as-agent.js";
 import type { Change } from "./change.js";
+import { quoteWord } from "./command-text.js";
 import type { PlannedAgent, Planning } from "./planning.js";
 
 /** A home: its mode by root, without following anything; what is in it, as the agent. */
@@ -121,10 +122,19 @@ function shellFiles(machine: Machine, planned: PlannedAgent): Change {
     `if [ -r "$HOME/${environment}" ]; then set -a; . "$HOME/${environment}"; set +a; fi`,
     END,
   ].join("\n");
+  const inShort = [
+    `+++ ${SHELL_FILES.join(" ")} (at the beginning of each)`,
+    ...block.split("\n").map((line) => `+${line}`),
+  ];
   return {
     id: `${name}/shell-files`,
     title: `set umask ${umask.toString(8).padStart(3, "0")} in ${SHELL_FILES.join(", ")} of ${name}`,
-    action: { kind: "run", as: { name, home: planned.account.home }, argv: script(WRITE_BLOCK, block, ...SHELL_FILES) },
+    action: {
+      kind: "run",
+      as: { name, home: planned.account.home },
+      argv: script(WRITE_BLOCK, block, ...SHELL_FILES),
+      inShort,
+    },
     ...unseen(machine, planned),
     hasTakenEffect: (on) => succeeds(on, name, script(CHECK_BLOCK, block, ...SHELL_FILES)),
   };
@@ -142,10 +152,16 @@ const MAKE_ENVIRONMENT = [
 
 function environmentFile(machine: Machine, planned: PlannedAgent): Change {
   const { name, environmentFile: path } = planned.agent;
+  const inShort = [`$ mkdir -p "$(dirname ${path})" && touch ${path} && chmod 0600 ${path}`];
   return {
     id: `${name}/environment`,
     title: `make ~${name}/${path} for its API keys, mode 0600`,
-    action: { kind: "run", as: { name, home: planned.account.home }, argv: script(MAKE_ENVIRONMENT, path, name) },
+    action: {
+      kind: "run",
+      as: { name, home: planned.account.home },
+      argv: script(MAKE_ENVIRONMENT, path, name),
+      inShort,
+    },
     ...unseen(machine, planned),
     hasTakenEffect: (on) => succeeds(on, name, script(CHECK_ENVIRONMENT, path)),
   };
@@ -158,12 +174,21 @@ function gitIdentity(machine: Machine, planned: PlannedAgent): Change[] {
     'test "$(git config --global --get user.name)" = "$1"',
     'test "$(git config --global --get user.email)" = "$2"',
   ];
+  const inShort = [
+    `$ git config --global user.name ${quoteWord(git.name)}`,
+    `$ git config --global user.email ${quoteWord(git.email)}`,
+  ];
   const write = ['git config --global user.name "$1"', 'git config --global user.email "$2"'];
   return [
     {
       id: `${name}/git`,
       title: `commits of ${name} are by ${git.name} <${git.email}>`,
-      action: { kind: "run", as: { name, home: planned.account.home }, argv: script(write, git.name, git.email) },
+      action: {
+        kind: "run",
+        as: { name, home: planned.account.home },
+        argv: script(write, git.name, git.email),
+        inShort,
+      },
       ...unseen(machine, planned),
       hasTakenEffect: (on) => succeeds(on, name, script(check, git.name, git.email)),
     },

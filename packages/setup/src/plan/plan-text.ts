@@ -21,13 +21,24 @@ export function planText(
 
 function stepText({ title, action, remarks = [] }: Change, number: string, flavour: Flavour): string[] {
   const indent = " ".repeat(number.length + 2);
-  const command = commandText(action, flavour).split("\n");
+  const command = commandLines(action, flavour);
   return [
     `${number}. ${title}`,
     ...remarks.map((remark) => `${indent}# ${remark}`),
-    ...command.map((line, index) => `${indent}${index === 0 ? "$ " : "  "}${line}`),
+    ...command.map((line) => `${indent}${line}`),
     ...differenceOf(action).map((line) => `${indent}  ${line}`),
   ];
+}
+
+function commandLines(action: Action, flavour: Flavour): string[] {
+  if (action.kind === "run" && action.inShort !== undefined) {
+    return action.as === undefined
+      ? [...action.inShort]
+      : [`as ${action.as.name}, in ${action.as.home}:`, ...action.inShort];
+  }
+  return commandText(action, flavour)
+    .split("\n")
+    .map((line, index) => (index === 0 ? `$ ${line}` : `  ${line}`));
 }
 
 /** A unified diff of a file that is written or removed. */
