@@ -15,4 +15,12 @@ export { removeSetup, type Removed, type RemoveOptions } from "./remove/remove.j
 export { requireAgent, sessionCommand } from "./session.js";
 export { parseSetup, readSetupFile, SETUP_FILE } from "./setup-file.js";
 export type { AgentSetup, GroupSetup, HumanSetup, Setup } from "./setup.js";
+export { logsCommand } from "./services/service-logs.js";
+export { isSudoAsWanted, sudoCheckText } from "./sudo/sudo-check-text.js";
+export { sudoCheck } from "./sudo/sudo-check.js";
+export { supplementaryGroups } from "./system/account-lists.js";
 export { SystemMachine } from "./system-machine.js";
+export { hasErrors, type PassedCheck, type Verdict, type VerifyFinding } from "./verify/finding.js";
+export { runProbe } from "./verify/probe/program.js";
+export { renderVerdict, verdictRecords, type RenderOptions } from "./verify/render.js";
+export { verify, type VerifyOptions } from "./verify/verify.js";

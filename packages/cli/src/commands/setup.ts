@@ -4,7 +4,8 @@ import { addAction, newAction, type NewOptions } from "../setup/write-file.js";
 import { inboxAction, listAction, logsAction, sessionAction, sudoCheckAction } from "../setup/look.js";
 import { planAction, type PlanCliOptions } from "../setup/plan.js";
 import { removeAction, type RemoveCliOptions } from "../setup/remove.js";
-import { verifyAction } from "../setup/verify.js";
+import { probeAction, verifyAction } from "../setup/verify.js";
+import { parseWhole } from "../values.js";
 import type { GlobalOptions } from "../program.js";
 
 const EXAMPLES = `
@@ -103,12 +104,12 @@ function looking(setup: Command): void {
     .action((agent: string, command: string[]) => sessionAction(agent, command));
   setup
     .command("logs")
-    .description("Show what an agent's service has printed, and what it has done with sudo.")
+    .description("Show what an agent's service has printed.")
     .argument("<agent>", "its name")
     .option("-f, --follow", "go on as more comes")
-    .option("-n, --lines <count>", "how many of the last lines", "100")
+    .option("-n, --lines <count>", "how many of the last lines", parseWhole(1, 1_000_000), 100)
     .action((agent: string, _: unknown, command: Command) =>
-      logsAction(agent, all<{ follow?: boolean; lines: string }>(command)),
+      logsAction(agent, all<{ follow?: boolean; lines: number }>(command)),
     );
   setup
     .command("sudo-check")
@@ -123,6 +124,13 @@ function looking(setup: Command): void {
     .description("Make an account's inbox in a group's spool, as that account. A step of apply.")
     .argument("<account>", "its name")
     .action((account: string, _: unknown, command: Command) => inboxAction(account, all<GlobalOptions>(command)));
+  setup
+    .command("probe", { hidden: true })
+    .description("Become an account for good, and try what verify asks for.")
+    .argument("<account>", "its name")
+    .argument("<uid>", "its uid")
+    .argument("<gid>", "its main group's gid")
+    .action((account: string, uid: string, gid: string) => probeAction(account, uid, gid));
 }
 
 function all<Options>(command: Command): Options & GlobalOptions {

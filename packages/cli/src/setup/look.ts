@@ -1,6 +1,19 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { listAgents, makeInbox, requireAgent, sessionCommand, SystemMachine } from "@agentbus/setup";
+import { BusError } from "@agentbus/core";
+import {
+  isSudoAsWanted,
+  listAgents,
+  logsCommand,
+  makeInbox,
+  readSetupFile,
+  requireAgent,
+  sessionCommand,
+  sudoCheck,
+  sudoCheckText,
+  supplementaryGroups,
+  SystemMachine,
+} from "@agentbus/setup";
 import { UsageError } from "../failure.js";
 import { printLine } from "../output.js";
 import { printable, toJson } from "../printable.js";
@@ -51,9 +64,35 @@ export async function inboxAction(account: string, { group }: GlobalOptions): Pr
   if (group === undefined) throw new UsageError("inbox needs --group", "agentbus setup inbox codebot --group agents");
   await makeInbox(await SystemMachine.look(), account, group);
 }
-export async function logsAction(_agent: string, _options: unknown): Promise<void> {
-  throw new Error("not wired");
+/** `agentbus setup logs` */
+export async function logsAction(
+  name: string,
+  { follow = false, lines }: { readonly follow?: boolean; readonly lines: number },
+): Promise<void> {
+  const machine = await SystemMachine.look();
+  await requireAgent(machine, name);
+  const command = logsCommand(name, machine.flavour, { lines, follow });
+  if (command === undefined) {
+    throw new BusError("ERR_PLATFORM", `cannot show logs of ${name}: no service manager keeps them on this machine`, {
+      fix: `agentbus setup run ${name} -- COMMAND prints on this terminal`,
+    });
+  }
+  await become(command);
 }
-export async function sudoCheckAction(_agent: string, _file: string, _options: unknown): Promise<void> {
-  throw new Error("not wired");
+
+/** `agentbus setup sudo-check` */
+export async function sudoCheckAction(name: string, file: string, { json = false }: GlobalOptions): Promise<void> {
+  const agent = readSetupFile(file).agents.find((each) => each.name === name);
+  if (agent === undefined)
+    throw new UsageError(`there is no agent ${JSON.stringify(name)} in ${file}`, "agentbus setup list");
+  const machine = await SystemMachine.look();
+  const check = await sudoCheck(machine, agent, [name, ...(await supplementaryGroups(machine, name))]);
+  if (check === undefined) {
+    throw new BusError("ERR_ACCESS", `cannot ask sudo what ${name} may do: only root may ask for another`, {
+      fix: `sudo env "PATH=$PATH" agentbus setup sudo-check ${name}`,
+    });
+  }
+  if (json) await printLine(toJson(check));
+  else for (const line of sudoCheckText(check)) await printLine(printable(line));
+  if (!isSudoAsWanted(check)) process.exitCode = 1;
 }

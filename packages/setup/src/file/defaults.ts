@@ -33,6 +33,7 @@ interface RawService {
   readonly workingDirectory?: string;
   readonly restart?: "always" | "on-failure" | "no";
   readonly profile?: "hardened" | "sudo";
+  readonly namespaces?: boolean;
 }
 
 export const DEFAULTS = Object.freeze({
@@ -70,6 +71,7 @@ function agentOf(name: string, raw: RawAgent): AgentSetup {
       workingDirectory: service.workingDirectory,
       restart: service.restart ?? DEFAULTS.restart,
       profile: service.profile ?? (sudo.length > 0 ? "sudo" : "hardened"),
+      namespaces: service.namespaces ?? false,
     },
     sudo: sudo.map(({ command, runAs = DEFAULTS.runAs }) => ({ command, runAs })),
     channels: { sockets: channels?.sockets ?? true, pipes: channels?.pipes ?? true },

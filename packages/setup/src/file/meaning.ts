@@ -1,7 +1,8 @@
 import type { Node } from "jsonc-parser";
 import { objectionTo } from "../names.js";
+import { lintSudoRule } from "../sudo/lint-rule.js";
 import { complain, type Complaint } from "./complaint.js";
-import type { RawSetup } from "./defaults.js";
+import { DEFAULTS, type RawSetup } from "./defaults.js";
 
 /** What the schema cannot say: names that the system uses, groups that are not there, things that exclude each other. */
 export function complaintsAboutMeaning(raw: RawSetup, root: Node): Complaint[] {
@@ -53,6 +54,7 @@ export function complaintsAboutMeaning(raw: RawSetup, root: Node): Complaint[] {
   }
   for (const [name, agent] of Object.entries(agents)) {
     const { lifecycle, sudo = [] } = agent;
+    complaints.push(...complaintsAboutSudo(root, name, sudo));
     const profile = typeof lifecycle === "object" ? lifecycle.service.profile : undefined;
     if (profile === "hardened" && sudo.length > 0)
       complaints.push(
@@ -87,3 +89,14 @@ function complaintsAboutGroups(
     ];
   });
 }
+
+function complaintsAboutSudo(root: Node, agent: string, rules: RawRules): Complaint[] {
+  return rules.flatMap(({ command, runAs = DEFAULTS.runAs }, index) =>
+    lintSudoRule({ command, runAs }).map(({ word, problem, remedy }) => {
+      const at = word === undefined ? ["runAs"] : ["command", word];
+      return complain(root, ["agents", agent, "sudo", index, ...at], problem, remedy);
+    }),
+  );
+}
+
+type RawRules = NonNullable<RawSetup["agents"][string]["sudo"]>;

@@ -1,4 +1,4 @@
-import type { Node } from "jsonc-parser";
+import { findNodeAtLocation, type Node } from "jsonc-parser";
 import type { SchemaViolation } from "../generated/validators.js";
 import { complain, type Complaint } from "./complaint.js";
 
@@ -6,6 +6,7 @@ import { complain, type Complaint } from "./complaint.js";
 export function complaintOf(violation: SchemaViolation, root: Node): Complaint | undefined {
   const { keyword, params, instancePath, message, propertyName } = violation;
   const at = pathOf(instancePath, root);
+  if (at.at(-1) === "lifecycle" && ["type", "const", "anyOf"].includes(keyword)) return neitherOfTwo(root, at);
   switch (keyword) {
     case "additionalProperties": {
       const name = String(params["additionalProperty"]);
@@ -19,20 +20,20 @@ export function complaintOf(violation: SchemaViolation, root: Node): Complaint |
     }
     case "propertyNames":
       return undefined;
-    case "if":
-    case "anyOf":
-      return at.at(-1) === "lifecycle"
-        ? complain(root, at, "it is neither", `"login" or { "service": { "command": ["/usr/bin/node", "agent.js"] } }`)
-        : undefined;
     case "const":
-      return at.at(-1) === "lifecycle"
-        ? undefined
-        : complain(root, at, "not a version that this agentbus knows", 'write "version": 1');
+      return complain(root, at, "not a version that this agentbus knows", 'write "version": 1');
     case "pattern":
       return propertyName === undefined ? badPattern(root, at) : badName(root, at, propertyName);
     default:
       return complain(root, at, message ?? "it is wrong", remedyFor(keyword, params));
   }
+}
+
+/** Of an object that is wrong within, what is wrong there says more. */
+function neitherOfTwo(root: Node, at: readonly (string | number)[]): Complaint | undefined {
+  const isService = findNodeAtLocation(root, [...at, "service"])?.type === "object";
+  const remedy = 'write "login" or { "service": { "command": ["/usr/bin/node", "agent.js"] } }';
+  return isService ? undefined : complain(root, at, "it is neither login nor a service", remedy);
 }
 
 /** A JSON Pointer (RFC 6901); a number is an index where it leads into an array. */

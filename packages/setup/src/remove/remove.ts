@@ -14,6 +14,8 @@ export interface RemoveOptions extends Partial<RemovalOptions> {
   readonly confirm?: (removal: Removal) => Promise<boolean>;
   readonly onMoment?: Workshop["onMoment"];
   readonly onFailure?: (error: BusError) => void;
+  /** Looks through the whole machine for other files of the uids that are retired. @default true */
+  readonly looksForFiles?: boolean;
 }
 
 export interface Removed {
@@ -45,6 +47,7 @@ export async function removeSetup(machine: Machine, options: RemoveOptions): Pro
     confirm = () => Promise.resolve(true),
     onMoment,
     onFailure = () => undefined,
+    looksForFiles = true,
   } = options;
   requireRoot(machine, "remove");
   return withLock(machine, async () => {
@@ -71,7 +74,7 @@ export async function removeSetup(machine: Machine, options: RemoveOptions): Pro
       }
     }
     const otherFiles = [];
-    for (const { name, uid } of removal.uids) {
+    for (const { name, uid } of looksForFiles ? removal.uids : []) {
       const { paths, more } = await filesOf(machine, uid);
       if (paths.length > 0) otherFiles.push({ name, uid, paths, more });
     }

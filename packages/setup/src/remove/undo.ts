@@ -1,7 +1,6 @@
 import type { Origin } from "../ledger.js";
 import type { Machine } from "../machine.js";
 import type { Change } from "../plan/change.js";
-import { words } from "../plan/command-text.js";
 
 /** Runs what takes commands and settings back, the last first: services are stopped, settings get their old values. */
 export function undoing(entries: readonly Origin[]): Change[] {
@@ -16,13 +15,30 @@ export function undoing(entries: readonly Origin[]): Change[] {
             : `give ${key.replace(/^setting:/, "")} its old value ${before}`,
         action: { kind: "run", argv: undo },
         forgets: key,
-        // Its exit code is all that is known of a command of another version.
-        believesExitCode: true,
-        remarks: [`setup ran the opposite; by hand: ${words(undo)}`],
-        hasTakenEffect: () => Promise.resolve(true),
+        ...proofOf(undo),
       } satisfies Change,
     ];
   });
+}
+
+/**
+ * How to see that something was taken back. The ledger keeps the command alone, so it is known by its first words; of others the exit
+ * code is all there is.
+ */
+function proofOf(undo: readonly string[]): Pick<Change, "hasTakenEffect" | "believesExitCode"> {
+  const target = undo.at(-1) ?? "";
+  const isGone = (argv: readonly string[], says: RegExp) => async (on: Machine) =>
+    !says.test((await on.run(argv)).stdout);
+  switch (undo.slice(0, 2).join(" ")) {
+    case "systemctl disable":
+      return { hasTakenEffect: isGone(["systemctl", "is-active", target], /^(?:active|activating|reloading)$/m) };
+    case "launchctl bootout":
+      return { hasTakenEffect: async (on) => (await on.run(["launchctl", "print", target])).status !== 0 };
+    case "rm -f":
+      return { hasTakenEffect: (on) => Promise.resolve(on.stat(target) === undefined) };
+    default:
+      return { believesExitCode: true, hasTakenEffect: () => Promise.resolve(true) };
+  }
 }
 
 /** A file that setup wrote, or a directory that it made and that is empty by now. */

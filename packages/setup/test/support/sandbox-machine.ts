@@ -124,16 +124,17 @@ export class SandboxMachine {
   }
 }
 
-const SNAPSHOT = `
+/** A script for sh that prints what `snapshot` gives. */
+export const SNAPSHOT = `
 for file in passwd group shadow gshadow subuid subgid; do
   echo "== /etc/$file"
   cat /etc/$file
 done
-for dir in /etc/sudoers.d /etc/tmpfiles.d /etc/systemd /etc/security /home /var/spool /var/mail /Library; do
-  test -d $dir || continue
+for dir in /etc/sudoers /etc/sudoers.d /etc/tmpfiles.d /etc/systemd /etc/security /home /var/spool /var/mail /Library; do
+  test -e $dir || continue
   echo "== $dir"
   find $dir -printf '%M %U:%G %y %p -> %l\\n' | sort -k4
-  find $dir -type f -not -name spool.json -exec sha256sum {} + | sort -k2
+  find $dir -type f -not -name spool.json -not -name subscription.json -exec sha256sum {} + | sort -k2
 done
 `;
 
