@@ -68,6 +68,8 @@ export interface ServiceSetup {
   readonly workingDirectory: string | undefined;
   readonly restart: "always" | "on-failure" | "no";
   readonly profile: "hardened" | "sudo";
+  /** Of the hardened profile: whether it may make namespaces, as sandboxes within do. */
+  readonly namespaces: boolean;
 }
 
 export interface SudoRule {

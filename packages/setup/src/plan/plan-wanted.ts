@@ -5,7 +5,10 @@ import type { Change, Wanted, WantedCommand, WantedFile } from "./change.js";
 import type { Planning } from "./planning.js";
 
 /** Compares what a part wants with the machine, and makes changes of the difference. @param agent whose it is; none: everybody's */
-export async function planWanted(planning: Planning, { files, commands }: Wanted, agent?: string): Promise<void> {
+export async function planWanted(planning: Planning, wanted: Wanted, agent?: string): Promise<void> {
+  const { files, commands, conflicts = [], notes = [] } = wanted;
+  planning.conflicts.push(...conflicts);
+  planning.notes.push(...notes);
   const written = new Set<string>();
   for (const file of files) {
     const changes = planFile(planning, file, agent);

@@ -53,13 +53,14 @@ function towardsAgent(agent: string, humans: readonly string[], { sudo }: Flavou
   const dropped = "HOME MAIL SSH_AUTH_SOCK EDITOR VISUAL DISPLAY XAUTHORITY XAUTHORIZATION";
   return [
     `Defaults>${agent} ${flags.join(", ")}, env_keep-="${dropped}"`,
-    ...humans.map((human) => `${humanWord(human)} ALL=(${agent}) NOPASSWD: ALL`),
+    ...humans.map((human) => {
+      if (!isNameForSudo(human)) throw new TypeError(`sudo does not read ${JSON.stringify(human)} as an account`);
+      return `${human} ALL=(${agent}) NOPASSWD: ALL`;
+    }),
   ];
 }
 
-/** A name in capitals would be an alias, and sudo-rs takes none that begins with an underscore. */
-function humanWord(name: string): string {
-  if (!/^[A-Za-z][A-Za-z0-9._-]*$/.test(name) || /^[A-Z][A-Z0-9_]*$/.test(name))
-    throw new TypeError(`sudo does not read ${JSON.stringify(name)} as the name of an account`);
-  return name;
+/** Whether sudo and sudo-rs take a name for that account: one in capitals would be an alias, and sudo-rs takes none that begins with an underscore. */
+export function isNameForSudo(name: string): boolean {
+  return /^[A-Za-z][A-Za-z0-9._-]*$/.test(name) && !/^[A-Z][A-Z0-9_]*$/.test(name);
 }

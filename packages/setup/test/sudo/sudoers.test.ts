@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { FLAVOURS, type Flavour } from "#setup/machine.js";
+import { PretendedMachine } from "#setup/pretended-machine.js";
 import type { SudoRule } from "#setup/setup.js";
 import { sudoersPath, sudoersText } from "#setup/sudo/sudoers-text.js";
 import { sudoWanted } from "#setup/sudo/sudo-wanted.js";
@@ -49,7 +50,11 @@ anna ALL=(codebot) NOPASSWD: ALL
   });
 
   test("is called what sudo reads, is 0440, and is looked at before and after it counts", () => {
-    const [file] = sudoWanted(AGENT, [ANNA, { name: "bert", groups: ["others"] }], FLAVOURS.darwin).files;
+    const [file] = sudoWanted(
+      AGENT,
+      [ANNA, { name: "bert", groups: ["others"] }],
+      new PretendedMachine({ flavour: FLAVOURS.darwin }),
+    ).files;
     assert.ok(file);
     assert.equal(file.path, "/private/etc/sudoers.d/60-agentbus-codebot");
     assert.doesNotMatch(sudoersPath("a-b", "linux"), /\.[^/]*$|~$|[^/]*\.[^/]*-/);
@@ -61,9 +66,15 @@ anna ALL=(codebot) NOPASSWD: ALL
   });
 
   test("is not there where it would say nothing, and where there is no sudo", () => {
-    assert.deepEqual(sudoWanted({ ...AGENT, sudo: [] }, [], FLAVOURS.debian).files, []);
-    assert.deepEqual(sudoWanted(AGENT, [ANNA], FLAVOURS.alpine).files, []);
-    assert.equal(sudoWanted({ ...AGENT, sudo: [] }, [ANNA], FLAVOURS.debian).files.length, 1);
+    assert.deepEqual(
+      sudoWanted({ ...AGENT, sudo: [] }, [], new PretendedMachine({ flavour: FLAVOURS.debian })).files,
+      [],
+    );
+    assert.deepEqual(sudoWanted(AGENT, [ANNA], new PretendedMachine({ flavour: FLAVOURS.alpine })).files, []);
+    assert.equal(
+      sudoWanted({ ...AGENT, sudo: [] }, [ANNA], new PretendedMachine({ flavour: FLAVOURS.debian })).files.length,
+      1,
+    );
   });
 
   for (const [name, program, flavour, skip] of [
