@@ -1,6 +1,5 @@
-import { fork, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import type { Identity } from "./probe/become.js";
 import type { Question, Reply } from "./probe/program.js";
 import type { Tasks } from "./probe/tasks.js";
@@ -48,10 +47,14 @@ export class AccountProbe {
     );
   }
 
-  /** @throws ProbeLost, or TaskFailed when it cannot become that account */
-  static async start(account: Identity): Promise<AccountProbe> {
-    const child = fork(fileURLToPath(PROGRAM), [account.name, String(account.uid), String(account.gid)], {
-      execArgv: [],
+  /**
+   * @param agentbus what runs our own command, which has a subcommand for this @throws ProbeLost, or TaskFailed when it cannot become
+   * that account
+   */
+  static async start(account: Identity, agentbus: readonly string[]): Promise<AccountProbe> {
+    const [program = "", ...args] = agentbus;
+    const identity = [account.name, String(account.uid), String(account.gid)];
+    const child = spawn(program, [...args, "setup", "probe", ...identity], {
       // Nothing of whoever runs this: neither NODE_OPTIONS, nor keys, nor a terminal.
       env: ENVIRONMENT,
       cwd: "/",
@@ -125,9 +128,6 @@ export class AccountProbe {
     return this.#stderr === "" ? "" : `: ${this.#stderr.trim()}`;
   }
 }
-
-/** Beside this file, in `dist/` as well as in what is published. */
-const PROGRAM = new URL("./probe/program.js", import.meta.url);
 
 const ENVIRONMENT = Object.freeze({
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -25,12 +25,27 @@ export interface Examination {
   readonly unprobed: ReadonlyMap<string, string>;
 }
 
-export async function beginExamination(setup: Setup, machine: Machine): Promise<Examination> {
+export async function beginExamination(
+  setup: Setup,
+  machine: Machine,
+  agentbus: readonly string[],
+): Promise<Examination> {
+  const users = await machine.users();
   const unprobed = new Map<string, string>();
-  const probeAll = async <Wish extends { readonly name: string }>(wishes: readonly Wish[]): Promise<Probed<Wish>[]> => {
-    const probed = await Promise.all(wishes.map((wish) => startProbe(wish, machine, unprobed)));
-    return probed.filter((each) => each !== undefined);
+  const startProbe = async <Wish extends { readonly name: string }>(wish: Wish): Promise<Probed<Wish> | undefined> => {
+    const account = await machine.user(wish.name);
+    const objection = objectionTo(account, users);
+    if (account === undefined || objection !== undefined) return void unprobed.set(wish.name, objection ?? "");
+    try {
+      const probe = await AccountProbe.start(account, agentbus);
+      const gids = [...new Set([account.gid, ...(await groupsOf(account, probe, machine))])];
+      return { wish, name: wish.name, account, gids, probe };
+    } catch (error) {
+      return void unprobed.set(wish.name, (error as Error).message);
+    }
   };
+  const probeAll = async <Wish extends { readonly name: string }>(wishes: readonly Wish[]): Promise<Probed<Wish>[]> =>
+    (await Promise.all(wishes.map(startProbe))).filter((each) => each !== undefined);
   const [agents, humans] = await Promise.all([probeAll(setup.agents), probeAll(setup.humans)]);
   return { setup, machine, agents, humans, unprobed };
 }
@@ -44,22 +59,13 @@ export function othersThan(agent: ProbedAgent, { agents, humans }: Examination):
   return [...humans, ...agents].filter((other) => other.name !== agent.name);
 }
 
-async function startProbe<Wish extends { readonly name: string }>(
-  wish: Wish,
-  machine: Machine,
-  unprobed: Map<string, string>,
-): Promise<Probed<Wish> | undefined> {
-  const account = await machine.user(wish.name);
-  if (account === undefined) return void unprobed.set(wish.name, "it has no account");
+/** Why nothing is tried as an account. */
+function objectionTo(account: Account | undefined, users: readonly Account[]): string | undefined {
+  if (account === undefined) return "it has no account";
   // What root tries succeeds, and would do harm.
-  if (account.uid === 0) return void unprobed.set(wish.name, "its uid is 0, so it is root");
-  try {
-    const probe = await AccountProbe.start(account);
-    const gids = [...new Set([account.gid, ...(await groupsOf(account, probe, machine))])];
-    return { wish, name: wish.name, account, gids, probe };
-  } catch (error) {
-    return void unprobed.set(wish.name, (error as Error).message);
-  }
+  if (account.uid === 0) return "its uid is 0, so it is root";
+  const twins = users.filter(({ uid, name }) => uid === account.uid && name !== account.name);
+  return twins.length === 0 ? undefined : `its uid is also that of ${twins.map(({ name }) => name).join(", ")}`;
 }
 
 /** On macOS the kernel knows only some of an account's groups (initgroups(3)). */

@@ -35,15 +35,15 @@ const FIRST_UID = 1_000;
 const LAST_UID = 60_000;
 
 /**
- * Gives an account a uid of its own: that of its home, where nobody has that, since what it owns has it too. Not with usermod(8), which
- * refuses while processes of the old uid run, and of root's there are always some.
- * @param homeUid whose its home is
+ * Gives an account a uid of its own, and what is in its home with it. Not with usermod(8), which refuses while processes of the old uid
+ * run, and of root's there are always some. find(1) changes each file in its directory, so that no link leads it elsewhere.
+ * @param ownUid which it had when setup made it
  */
-export function takeOtherUid({ name, uid, home }: Account, users: readonly Account[], homeUid?: number): string {
+export function takeOtherUid({ name, uid, home }: Account, users: readonly Account[], ownUid?: number): string {
   const used = users.map((user) => user.uid);
-  const isFree = homeUid !== undefined && homeUid !== 0 && !used.includes(homeUid);
   const next = Math.max(FIRST_UID, ...used.filter((each) => each < LAST_UID)) + 1;
-  const free = isFree ? homeUid : next;
+  const free = ownUid !== undefined && !used.includes(ownUid) ? ownUid : next;
   const edit = `sed -i 's/^${name}:\\([^:]*\\):${uid}:/${name}:\\1:${free}:/'`;
-  return `VISUAL= EDITOR="${edit}" vipw -q && chown -h ${free} ${shellQuote(home)}`;
+  const change = `find -P ${shellQuote(home)} -xdev -uid ${uid} -execdir chown -h ${free} {} +`;
+  return `env -u VISUAL EDITOR="${edit}" vipw -q && ${change}`;
 }

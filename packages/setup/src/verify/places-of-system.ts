@@ -43,7 +43,7 @@ const LINUX: Places = {
       "/var/spool/cron/crontabs",
       "/proc/kcore",
     ],
-    ...["/var/lib/agentbus", "/etc/agentbus/ledger.json"],
+    ...["/var/lib/agentbus/homes"],
   ],
   trusted: [
     ...[
@@ -68,6 +68,7 @@ const LINUX: Places = {
       "/var/lib",
       "/var/spool",
       "/var/spool/agentbus",
+      "/var/lib/agentbus",
       "/var/spool/cron",
       "/var/spool/cron/crontabs",
       "/var/spool/at",
@@ -155,7 +156,6 @@ const LINUX: Places = {
       "/etc/logrotate.d",
       "/etc/subuid",
       "/etc/subgid",
-      "/etc/agentbus",
     ],
   ],
   filledDirs: [
@@ -262,6 +262,7 @@ const DARWIN: Places = {
       "/var/at/tabs",
       "/var/spool",
       "/var/spool/agentbus",
+      "/var/lib/agentbus",
       "/Applications",
     ],
   ],

@@ -49,7 +49,7 @@ function renderFinding({ message, evidence, fix }: VerifyFinding, columns: numbe
     wrap(text, columns - LABEL_WIDTH - 7).map(
       (line, index) => `${margin}${(index === 0 ? name : "").padEnd(7)}${line}`,
     );
-  return [...field("found", message), ...field("tried", evidence), `${margin}${"fix".padEnd(7)}${fix}`];
+  return [...field("found", message), ...field("tried", evidence), `${margin}${"fix".padEnd(7)}${printable(fix)}`];
 }
 
 function summaryOf({ agents, findings, passed }: Verdict): string {
@@ -58,10 +58,15 @@ function summaryOf({ agents, findings, passed }: Verdict): string {
   return `${whom}: ${passed.length} passed, ${count("error")} errors, ${count("warning")} warnings`;
 }
 
+/** Fit for a terminal, whatever somebody put into a name. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** At spaces; a word longer than a line stays whole. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
-  for (const word of text.split(" ")) {
+  for (const word of printable(text).split(" ")) {
     const last = lines.at(-1);
     if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);

@@ -7,14 +7,19 @@ import { beginExamination, endExamination, type Examination } from "./examinatio
 import type { PassedCheck, Trouble, Verdict, VerifyFinding } from "./finding.js";
 import { applyCommand } from "./mend.js";
 
+export interface VerifyOptions {
+  /** What runs our own command, as which the probes run. */
+  readonly agentbus: readonly string[];
+}
+
 /**
  * Tries, as each agent of the file, what it should not be able to do, and then what it should. Changes nothing but for test messages
  * on the bus, which it takes away again.
  * @throws BusError ERR_ACCESS without root, which alone can act as others
  */
-export async function verify(setup: Setup, machine: Machine): Promise<Verdict> {
+export async function verify(setup: Setup, machine: Machine, { agentbus }: VerifyOptions): Promise<Verdict> {
   if (machine.access !== "root") throw needsRoot(setup);
-  const examination = await beginExamination(setup, machine);
+  const examination = await beginExamination(setup, machine, agentbus);
   try {
     const findings: VerifyFinding[] = [];
     const passed: PassedCheck[] = [];

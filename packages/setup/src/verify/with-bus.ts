@@ -19,12 +19,13 @@ export function membersOf(group: string, { agents, humans }: Examination): Membe
 
 /**
  * Seats members on the bus of a group, lets something be tried there, and takes away what they made for it. Who cannot sit down is
- * told among the troubles.
+ * told among the troubles: an error where the bus is what is tried, else a warning that something was not.
  */
 export async function withBus(
   group: string,
   members: readonly Member[],
   attempt: (seats: readonly SeatedMember[], topic: string, token: string) => Promise<Trouble[]>,
+  absence: "error" | "warning" = "warning",
 ): Promise<Trouble[]> {
   const token = randomBytes(8).toString("hex");
   const topic = `agentbus-verify.${token}`;
@@ -36,7 +37,7 @@ export async function withBus(
         seats.push({ member, dropBox: `${await member.probe.run("joinBus", group, topic)}/new` });
       } catch (error) {
         if (!(error instanceof TaskFailed)) throw error;
-        troubles.push(cannotJoin(member, group, error));
+        troubles.push({ severity: absence, ...cannotJoin(member, group, error) });
       }
     }
     return [...troubles, ...(await attempt(seats, topic, token))];
@@ -45,9 +46,8 @@ export async function withBus(
   }
 }
 
-function cannotJoin({ name }: Member, group: string, { message, fix }: TaskFailed): Trouble {
+function cannotJoin({ name }: Member, group: string, { message, fix }: TaskFailed): Omit<Trouble, "severity"> {
   return {
-    severity: "error",
     agent: name,
     message: `${name} cannot use the bus of ${group}`,
     evidence: message,

@@ -1,5 +1,6 @@
 import { shellQuote } from "@agentbus/core";
-import type { Account, Group } from "../../machine.js";
+import { Ledger } from "../../ledger.js";
+import type { Account, Group, Machine } from "../../machine.js";
 import type { AgentCheck, MachineCheck } from "../check.js";
 import type { Trouble } from "../finding.js";
 import { applyCommand, leaveGroup, takeOtherUid } from "../mend.js";
@@ -12,23 +13,18 @@ export const accountsProbed: MachineCheck = {
   sentence: "each account of the file exists, with a uid that no other account has",
   async ofMachine({ setup, machine, unprobed }) {
     const users = await machine.users();
-    const names = [...setup.agents, ...setup.humans].map(({ name }) => name);
     const troubles: Trouble[] = [];
-    for (const name of names) {
-      const account = users.find((user) => user.name === name) ?? (await machine.user(name));
+    for (const { name } of [...setup.agents, ...setup.humans]) {
+      const account = await machine.user(name);
       const twins = users.filter((user) => user.uid === account?.uid && user.name !== name);
-      const failure = unprobed.get(name);
+      const evidence = unprobed.get(name);
       if (account !== undefined && (account.uid === 0 || twins.length > 0)) {
-        troubles.push(sharedUid(account, twins, machine.stat(account.home)?.uid, users));
-      } else if (failure !== undefined) {
+        troubles.push(sharedUid(account, twins, machine, users));
+      } else if (evidence !== undefined) {
         const isAgent = setup.agents.some((agent) => agent.name === name);
-        troubles.push({
-          severity: "error",
-          agent: name,
-          message: `nothing could be tried as ${name}`,
-          evidence: failure,
-          fix: account === undefined && !isAgent ? `useradd --create-home ${shellQuote(name)}` : applyCommand(setup),
-        });
+        const fix =
+          account === undefined && !isAgent ? `useradd --create-home ${shellQuote(name)}` : applyCommand(setup);
+        troubles.push({ severity: "error", agent: name, message: `nothing could be tried as ${name}`, evidence, fix });
       }
     }
     return troubles;
@@ -149,19 +145,19 @@ function membersOf(group: Group, users: readonly Account[]): string[] {
   return [...new Set([...group.members, ...main])];
 }
 
-function sharedUid(
-  account: Account,
-  twins: readonly Account[],
-  homeUid: number | undefined,
-  users: readonly Account[],
-): Trouble {
-  const { name, uid, home } = account;
-  const sharers = [name, ...twins.map((twin) => twin.name)];
+/** Who has a uid that setup did not give it is the one to change. */
+function sharedUid(account: Account, twins: readonly Account[], machine: Machine, users: readonly Account[]): Trouble {
+  const { name, uid } = account;
+  const ledger = Ledger.read(machine);
+  const ownUid = (who: string) => ledger.find(`account:${who}`)?.id;
+  const [twin] = twins;
+  const intruder = twin !== undefined && uid !== 0 && ownUid(name) === uid ? twin : account;
+  const sharers = [name, ...twins.map((each) => each.name)];
   return {
     severity: "error",
     agent: name,
     message: `${name} is the same account as ${twins.length === 0 ? "root" : sharers.slice(1).join(", ")}`,
-    evidence: `uid ${uid} is that of ${sharers.join(", ")}; ${home} belongs to uid ${homeUid ?? "?"}`,
-    fix: takeOtherUid(account, users, homeUid),
+    evidence: `uid ${uid} is that of ${sharers.join(", ")}`,
+    fix: takeOtherUid(intruder, users, ownUid(intruder.name)),
   };
 }

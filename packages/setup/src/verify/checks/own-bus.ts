@@ -40,26 +40,31 @@ export const ofOwnBus: readonly (AgentCheck | MachineCheck)[] = [
     async ofMachine(examination) {
       const troubles = examination.setup.groups.map(async ({ name: group }) => {
         const members = membersOf(group, examination);
-        return withBus(group, members, async (seats, topic) => {
-          const found: Trouble[] = [];
-          for (const { member } of seats) await member.probe.run("publishTo", group, topic, `from ${member.name}`);
-          for (const { member } of seats) {
-            const expected = seats.map((seat) => seat.member.name);
-            const arrivals = await member.probe.run("arrivalsFrom", group, expected, ARRIVES_WITHIN_MS);
-            const silent = expected.filter(
-              (name) => !arrivals.some(({ sender, text }) => sender === name && text === `from ${name}`),
-            );
-            if (silent.length === 0) continue;
-            found.push({
-              severity: "error",
-              agent: member.name,
-              message: `${member.name} does not receive what ${silent.join(", ")} publishes in ${group}`,
-              evidence: `${ARRIVES_WITHIN_MS / 1_000} s after it was published on ${topic} it had not come`,
-              fix: `agentbus doctor --group ${shellQuote(group)}`,
-            });
-          }
-          return found;
-        });
+        return withBus(
+          group,
+          members,
+          async (seats, topic) => {
+            const found: Trouble[] = [];
+            for (const { member } of seats) await member.probe.run("publishTo", group, topic, `from ${member.name}`);
+            for (const { member } of seats) {
+              const expected = seats.map((seat) => seat.member.name);
+              const arrivals = await member.probe.run("arrivalsFrom", group, expected, ARRIVES_WITHIN_MS);
+              const silent = expected.filter(
+                (name) => !arrivals.some(({ sender, text }) => sender === name && text === `from ${name}`),
+              );
+              if (silent.length === 0) continue;
+              found.push({
+                severity: "error",
+                agent: member.name,
+                message: `${member.name} does not receive what ${silent.join(", ")} publishes in ${group}`,
+                evidence: `${ARRIVES_WITHIN_MS / 1_000} s after it was published on ${topic} it had not come`,
+                fix: `agentbus doctor --group ${shellQuote(group)}`,
+              });
+            }
+            return found;
+          },
+          "error",
+        );
       });
       return (await Promise.all(troubles)).flat();
     },

@@ -1,41 +1,51 @@
 import { shellQuote } from "@agentbus/core";
+import type { Machine } from "../../machine.js";
+import { sudoCheck } from "../../sudo/sudo-check.js";
+import { sudoersPath } from "../../sudo/sudoers-text.js";
 import type { AgentCheck } from "../check.js";
 import type { Examination, ProbedAgent } from "../examination.js";
-import type { Trouble } from "../finding.js";
+import type { Severity, Trouble } from "../finding.js";
 import { applyCommand, leaveGroup, takeWriting } from "../mend.js";
 import type { SudoQuestion } from "../probe/sudo.js";
-import { linesAbout, removeLine } from "../sudoers-line.js";
-import { listSudo, type ListedCommand } from "../sudo-listing.js";
 import { allowedOf, untriedOf } from "../trials.js";
 
 export const ofSudo: readonly AgentCheck[] = [
   {
     id: "sudo-as-written",
-    sentence: "sudo knows exactly the rules of the file for it",
+    sentence: "sudo knows exactly the rules of the file for it, and hands on nothing of its environment",
     async ofAgent(agent, examination) {
       const { machine, setup } = examination;
       if (machine.flavour.sudo === "none") return [];
-      const listed = await listSudo(agent.name, machine);
-      if (listed === undefined) return [notListed(agent)];
-      const written = agent.wish.sudo.map(({ command, runAs }) => ({ runAs, command: wordsOf(command) }));
-      const extra = listed.filter((rule) => !written.some((each) => isSame(each, rule)));
-      const missing = written.filter((rule) => !listed.some((each) => isSame(each, rule)));
-      const surplus = extra.map(async ({ command, runAs: whom }): Promise<Trouble> => ({
-        severity: "error",
-        agent: agent.name,
-        message: `sudo lets ${agent.name} run ${command} as ${whom}, of which the file says nothing`,
-        evidence: `sudo -ll -U ${agent.name} lists it`,
-        fix: await takeRule(agent, command, examination),
-      }));
+      const check = await sudoCheck(machine, agent.wish, await groupNamesOf(agent, machine));
+      if (check === undefined) return [notListed(agent)];
+      const { grants, missing, weakSettings, objections } = check;
+      const trouble = (severity: Severity, message: string, evidence: string, fix: string): Trouble => ({
+        ...{ severity, agent: agent.name, message, evidence, fix },
+      });
+      const asked = `sudo -n -l -l -U ${agent.name}`;
+      const surplus = grants.filter(({ isPolicy }) => !isPolicy);
+      const extra = surplus.map(async ({ command, runAs }) => {
+        const message = `sudo lets ${agent.name} run ${command} as ${runAs}, of which the file says nothing`;
+        return trouble("error", message, `${asked} lists it`, await takeRule(agent, command, examination));
+      });
       return [
-        ...(await Promise.all(surplus)),
-        ...missing.map((rule): Trouble => ({
-          severity: "warning",
-          agent: agent.name,
-          message: `sudo does not let ${agent.name} run ${rule.command}, as the file says`,
-          evidence: `sudo -ll -U ${agent.name} does not list it`,
-          fix: applyCommand(setup),
-        })),
+        ...(await Promise.all(extra)),
+        ...missing.map(({ command }) => {
+          const message = `sudo does not let ${agent.name} run ${command.join(" ")}, as the file says`;
+          return trouble("warning", message, `${asked} does not list it`, applyCommand(setup));
+        }),
+        ...weakSettings.map((setting) => {
+          const message = `sudo hands on to root what ${agent.name} says, or keeps no record of it: ${setting}`;
+          return trouble("warning", message, `${asked} lists this setting`, applyCommand(setup));
+        }),
+        ...objections.map(({ command, problem, remedy }) =>
+          trouble(
+            "error",
+            `${command.join(" ")} is no safe rule: ${problem}`,
+            "looked at the program of the rule",
+            remedy,
+          ),
+        ),
       ];
     },
   },
@@ -100,14 +110,6 @@ export const ofSudo: readonly AgentCheck[] = [
   },
 ];
 
-function wordsOf(command: readonly string[]): string {
-  return command.length === 1 ? `${command[0]} ""` : command.join(" ");
-}
-
-function isSame(a: ListedCommand, b: ListedCommand): boolean {
-  return a.command === b.command && a.runAs === b.runAs;
-}
-
 /** What a rule must not be stretched to, and what no rule gives; what the file allows is not asked. */
 function questionsBeyond({ wish }: ProbedAgent, others: readonly string[]): SudoQuestion[] {
   const rules = wish.sudo.map(({ command }) => command.join(" "));
@@ -136,20 +138,25 @@ function textOf({ runAs, command }: SudoQuestion): string {
 
 /** What takes a rule away that the file does not know: the line, or the group that it is for. */
 async function takeRule(agent: ProbedAgent, command: string, { machine, setup }: Examination): Promise<string> {
-  const { name, account, gids, wish } = agent;
-  const groups = (await machine.groups()).filter(({ gid }) => gids.includes(gid)).map((group) => group.name);
+  const { name, wish } = agent;
+  const groups = await groupNamesOf(agent, machine);
+  const { origins = [] } = (await sudoCheck(machine, wish, groups)) ?? {};
   const [program = ""] = command.split(" ");
-  const lines = linesAbout(name, account.uid, groups, machine).filter(
-    ({ text }) => text.includes(program) || /\bALL\s*$/.test(text),
-  );
-  const line = lines.find(({ path }) => !path.endsWith(`-agentbus-${name}`)) ?? lines[0];
+  const line = origins.find(({ text }) => text.includes(program) || /\bALL\s*$/.test(text)) ?? origins[0];
   if (line === undefined)
     return `grep -rn -e ${shellQuote(program)} -e ${shellQuote(name)} /etc/sudoers /etc/sudoers.d`;
-  if (line.path.endsWith(`-agentbus-${name}`)) return applyCommand(setup);
-  const group = groups.find((each) => line.text.trim().startsWith(`%${each}`));
-  if (group !== undefined && group !== name && !wish.groups.includes(group))
+  if (line.path === sudoersPath(name, machine.flavour.platform)) return applyCommand(setup);
+  const group = groups.find((each) => line.text.startsWith(`%${each} `));
+  if (group !== undefined && group !== name && !wish.groups.includes(group)) {
     return leaveGroup(machine.flavour, name, group);
-  return removeLine(line);
+  }
+  // By its words, not by its number, which changes when another line goes.
+  const pattern = line.text.replaceAll(/[^A-Za-z0-9 _]/g, ".");
+  return `sed -i -e ${shellQuote(`/^[[:space:]]*${pattern}[[:space:]]*$/d`)} ${shellQuote(line.path)} && visudo -c`;
+}
+
+async function groupNamesOf({ gids }: ProbedAgent, machine: Machine): Promise<string[]> {
+  return (await machine.groups()).filter(({ gid }) => gids.includes(gid)).map(({ name }) => name);
 }
 
 function notListed({ name }: ProbedAgent): Trouble {
@@ -157,7 +164,7 @@ function notListed({ name }: ProbedAgent): Trouble {
     severity: "warning",
     agent: name,
     message: `it is not known what sudo lets ${name} do`,
-    evidence: `sudo -n -ll -U ${name} gave no list`,
+    evidence: `sudo -n -l -l -U ${name} gave no list`,
     fix: `sudo -ll -U ${shellQuote(name)}`,
   };
 }

@@ -1,8 +1,5 @@
-// A process that tries, as one account, what that account should be able to do and what not. `verify` starts one for each account, as
-// root: it loads all of its code, becomes the account for good, and then does the tasks that it is sent. So neither this
-// package nor Node need be readable for the account, and its PATH and shell files have no part in it.
 import { isBusError } from "@agentbus/core";
-import { become } from "./become.js";
+import { become, type Identity } from "./become.js";
 import { endLentProcess } from "./processes.js";
 import { rehearse } from "./rehearse.js";
 import { tasks } from "./tasks.js";
@@ -20,19 +17,26 @@ export interface Reply {
   readonly failure?: { readonly message: string; readonly fix?: string | undefined };
 }
 
-const [name = "", uid = "", gid = ""] = process.argv.slice(2);
-
-process.on("disconnect", () => {
+/**
+ * Makes this process one that tries, as an account, what that account should be able to do and what not, for the parent to which it has
+ * a channel (child_process, "ipc"). It ends when the parent lets go of that.
+ *
+ * It begins as root, loads all of its code, becomes the account for good, and does the tasks that it is sent. So neither this package nor Node
+ * need be readable for the account, and its PATH and shell files have no part in it.
+ */
+export async function runProbe(identity: Identity): Promise<void> {
+  const released = new Promise((resolve) => process.once("disconnect", resolve));
+  try {
+    await rehearse();
+    become(identity);
+    process.on("message", (question: Question) => void answer(question));
+    reply({ id: 0, result: process.pid });
+  } catch (error) {
+    reply({ id: 0, failure: failureOf(error) });
+  }
+  await released;
   endLentProcess();
   process.exit();
-});
-try {
-  await rehearse();
-  become({ name, uid: Number(uid), gid: Number(gid) });
-  process.on("message", (question: Question) => void answer(question));
-  reply({ id: 0, result: process.pid });
-} catch (error) {
-  reply({ id: 0, failure: failureOf(error) });
 }
 
 async function answer({ id, task, args }: Question): Promise<void> {
