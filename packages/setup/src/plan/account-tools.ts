@@ -25,8 +25,9 @@ export interface WantedGroup {
 
 export interface WantedAccount {
   readonly name: string;
-  /** Its own group has the same number. */
   readonly uid: number;
+  /** Of its own group: the same number, unless the account was taken over. */
+  readonly gid: number;
   readonly home: string;
   readonly homeMode: number;
   readonly shell: string;

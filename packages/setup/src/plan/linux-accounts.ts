@@ -33,7 +33,7 @@ async function makeGroup(machine: Machine, { name, gid, agent }: WantedGroup): P
 }
 
 async function makeAccount(machine: Machine, wanted: WantedAccount): Promise<Change[]> {
-  const { name, uid, shell } = wanted;
+  const { name, uid, gid, shell } = wanted;
   const account = await machine.user(name);
   const origin = { key: `account:${name}`, how: "made", id: uid, agent: name } as const;
   if (account === undefined) {
@@ -46,18 +46,18 @@ async function makeAccount(machine: Machine, wanted: WantedAccount): Promise<Cha
         origin,
         hasTakenEffect: async (on) => {
           const made = await on.user(name);
-          return made?.uid === uid && made.gid === uid;
+          return made?.uid === uid && made.gid === gid;
         },
       },
     ];
   }
   const changes: Change[] = [];
-  if (account.gid !== uid && !isBusybox(machine)) {
+  if (account.gid !== gid && !isBusybox(machine)) {
     changes.push({
       id: `${name}/primary-group`,
       title: `give ${name} its own group ${name} as primary group, not gid ${account.gid}`,
       action: { kind: "run", argv: ["usermod", "--gid", name, name] },
-      hasTakenEffect: async (on) => (await on.user(name))?.gid === uid,
+      hasTakenEffect: async (on) => (await on.user(name))?.gid === gid,
     });
   }
   if (account.shell !== shell && !isBusybox(machine)) {

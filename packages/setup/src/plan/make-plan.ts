@@ -53,7 +53,7 @@ export async function makePlan(setup: Setup, machine: Machine, { adopt = [] }: P
 
 export async function toolsFor({ flavour }: Machine): Promise<AccountTools> {
   if (flavour.platform === "linux") return linuxAccounts;
-  return (await import("./darwin-accounts.js")).darwinAccounts;
+  return (await import("../darwin/darwin-accounts.js")).darwinAccounts;
 }
 
 async function membersOf({ setup, machine }: Planning, agents: readonly PlannedAgent[]) {

@@ -50,10 +50,12 @@ async function planAgent(planning: Planning, agent: AgentSetup): Promise<Planned
   const ownGroup = await machine.group(name);
   const uid = existing?.uid ?? ownGroup?.gid ?? numbers.choose(`account:${name}`, `group:${name}`);
   const home = existing?.home ?? `${machine.flavour.homesDir}/${name}`;
-  const shell = agent.shell ?? existing?.shell ?? defaultShell(machine);
-  const account: Account = { name, uid, gid: uid, home, shell };
-  changes.push(...(await tools.makeGroup(machine, { name, gid: ownGroup?.gid ?? uid, agent: name })));
-  changes.push(...(await tools.makeAccount(machine, { name, uid, home, homeMode: agent.homeMode, shell })));
+  const gid = ownGroup?.gid ?? uid;
+  const kept = claims[0] === "adopted" ? existing?.shell : undefined;
+  const shell = agent.shell ?? kept ?? defaultShell(machine);
+  const account: Account = { name, uid, gid, home, shell };
+  changes.push(...(await tools.makeGroup(machine, { name, gid, agent: name })));
+  changes.push(...(await tools.makeAccount(machine, { name, uid, gid, home, homeMode: agent.homeMode, shell })));
   for (const group of agent.groups) {
     changes.push(...(await tools.addMember(machine, { user: name, group, isHuman: false })));
   }
@@ -68,7 +70,7 @@ async function claimAccount(planning: Planning, name: string, existing: Account 
   const { ledger, machine, conflicts } = planning;
   if (existing === undefined) return "free";
   const entry = ledger.find(`account:${name}`);
-  if (entry?.id === existing.uid) return "ours";
+  if (entry?.id === existing.uid) return entry.how === "adopted" ? "adopted" : "ours";
   const id = `${name}/account`;
   if (existing.uid < FIRST_ORDINARY[machine.flavour.platform] || existing.uid >= 60_000) {
     const problem = `${name} is an account of the system, uid ${existing.uid}`;

@@ -36,8 +36,8 @@ function homeItself({ machine, conflicts }: Planning, { agent, account, exists }
       now?.isDirectory() === true && now.uid === uid && now.gid === gid && (now.mode & 0o7777) === homeMode;
     return Promise.resolve(isRight);
   };
-  // useradd makes it.
-  if (stat === undefined && !exists) return machine.flavour.accountTools === "busybox" ? [setMode()] : [];
+  // useradd makes it with its mode; busybox and macOS make it with one of theirs.
+  if (stat === undefined && !exists) return machine.flavour.accountTools === "shadow" ? [] : [setMode()];
   if (stat === undefined) return [makeHome()];
   const problem = homeObjection(home, stat, uid);
   if (problem !== undefined) {

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import fs from "node:fs";
 import type { TestContext } from "node:test";
@@ -128,7 +129,12 @@ export class SandboxMachine {
 export const SNAPSHOT = `
 for file in passwd group shadow gshadow subuid subgid; do
   echo "== /etc/$file"
-  cat /etc/$file
+  case $file in
+    # The order of members says nothing.
+    group|gshadow) awk -F: -v OFS=: '{ n = split($4, m, ","); for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (m[j] < m[i]) { t = m[i]; m[i] = m[j]; m[j] = t }
+      $4 = ""; for (i = 1; i <= n; i++) $4 = $4 (i > 1 ? "," : "") m[i]; print }' /etc/$file ;;
+    *) cat /etc/$file ;;
+  esac
 done
 for dir in /etc/sudoers /etc/sudoers.d /etc/tmpfiles.d /etc/systemd /etc/security /home /var/spool /var/mail /Library; do
   test -e $dir || continue
@@ -137,6 +143,14 @@ for dir in /etc/sudoers /etc/sudoers.d /etc/tmpfiles.d /etc/systemd /etc/securit
   find $dir -type f -not -name spool.json -not -name subscription.json -exec sha256sum {} + | sort -k2
 done
 `;
+
+/** Fails with the lines that differ, instead of two long texts. */
+export function assertSame(actual: string, expected: string, message: string): void {
+  const [now, before] = [new Set(actual.split("\n")), new Set(expected.split("\n"))];
+  const added = [...now].filter((line) => !before.has(line)).map((line) => `+${line}`);
+  const missing = [...before].filter((line) => !now.has(line)).map((line) => `-${line}`);
+  assert.deepEqual([...added, ...missing], [], message);
+}
 
 function whyNoSandbox(): string | false {
   if (process.platform !== "linux") return "needs Linux, for namespaces";
