@@ -37,6 +37,7 @@ function writeScript(file: ManagedFile): string[] {
   const staged = quoteWord(`${path.slice(0, slash)}.agentbus.${path.slice(slash)}`);
   const end = endMarker(text);
   return [
+    `mkdir -p ${quoteWord(path.slice(0, slash - 1))}`,
     `cat > ${staged} <<'${end}'`,
     ...text.replace(/\n$/, "").split("\n"),
     end,
