@@ -1,6 +1,6 @@
 import type { TestContext } from "node:test";
 import type { VerifyFinding } from "#setup/verify/finding.js";
-import { SandboxMachine } from "#setup-test/support/sandbox-machine.js";
+import { SandboxMachine, type Ended } from "#setup-test/support/sandbox-machine.js";
 
 /** What the machine of these tests is made from: two agents that share a spool with a human, and a third that has its own. */
 export const SETUP = {
@@ -48,8 +48,12 @@ export class AgentsMachine {
     return this.sandbox.must(["sh", "-c", script], { env: { PATH } });
   }
 
+  run(script: string): Ended {
+    return this.sandbox.run(["sh", "-c", script], { env: { PATH } });
+  }
+
   apply(): string {
-    return this.sh(`agentbus setup apply ${SETUP_PATH} --yes`);
+    return this.sh(`agentbus setup apply ${SETUP_PATH} --yes 2>&1`);
   }
 
   remove(): string {
@@ -66,6 +70,11 @@ export class AgentsMachine {
       .map((line) => JSON.parse(line) as VerifyRecord);
     if (records.length === 0) throw new Error(`verify ended with ${status}, and said only: ${stderr}`);
     return records;
+  }
+
+  /** What keeps the isolation from being whole. */
+  errors(): VerifyFinding[] {
+    return findingsIn(this.verify()).filter(({ severity }) => severity === "error");
   }
 }
 

@@ -46,6 +46,7 @@ export const ROUNDS: readonly (readonly Break[])[] = [
       title: "the spool loses its modes",
       script: "chmod 2770 /var/spool/agentbus/agents",
       finds: { check: "spool-as-made" },
+      also: ["bus-works"],
     },
     {
       title: "another agent's shell is setuid",
@@ -113,7 +114,7 @@ os.setxattr("/home/anna", "system.posix_acl_access", acl)'`,
       title: "a program that an agent runs as root is its own",
       script: "chown codebot /usr/local/sbin/restart-app",
       finds: { check: "sudo-commands-unwritable", agent: "codebot" },
-      also: ["system-unwritable"],
+      also: ["system-unwritable", "sudo-as-written"],
     },
     {
       title: "doas knows an agent",

@@ -39,11 +39,18 @@ const LAST_UID = 60_000;
  * run, and of root's there are always some. find(1) changes each file in its directory, so that no link leads it elsewhere.
  * @param ownUid which it had when setup made it
  */
-export function takeOtherUid({ name, uid, home }: Account, users: readonly Account[], ownUid?: number): string {
+export function takeOtherUid(
+  { name, uid, home }: Account,
+  { platform }: Flavour,
+  users: readonly Account[],
+  ownUid?: number,
+): string {
   const used = users.map((user) => user.uid);
   const next = Math.max(FIRST_UID, ...used.filter((each) => each < LAST_UID)) + 1;
   const free = ownUid !== undefined && !used.includes(ownUid) ? ownUid : next;
-  const edit = `sed -i 's/^${name}:\\([^:]*\\):${uid}:/${name}:\\1:${free}:/'`;
-  const change = `find -P ${shellQuote(home)} -xdev -uid ${uid} -execdir chown -h ${free} {} +`;
-  return `env -u VISUAL EDITOR="${edit}" vipw -q && ${change}`;
+  const change =
+    platform === "darwin"
+      ? `dscl . -change /Users/${shellQuote(name)} UniqueID ${uid} ${free}`
+      : `sed -i ${shellQuote(`s/^${name}:\\([^:]*\\):${uid}:/${name}:\\1:${free}:/`)} /etc/passwd`;
+  return `${change} && find -P ${shellQuote(home)} -xdev -uid ${uid} -execdir chown -h ${free} {} +`;
 }

@@ -158,6 +158,6 @@ function sharedUid(account: Account, twins: readonly Account[], machine: Machine
     agent: name,
     message: `${name} is the same account as ${twins.length === 0 ? "root" : sharers.slice(1).join(", ")}`,
     evidence: `uid ${uid} is that of ${sharers.join(", ")}`,
-    fix: takeOtherUid(intruder, users, ownUid(intruder.name)),
+    fix: takeOtherUid(intruder, machine.flavour, users, ownUid(intruder.name)),
   };
 }

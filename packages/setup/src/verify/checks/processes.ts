@@ -1,4 +1,3 @@
-import type { Account } from "../../machine.js";
 import type { AgentCheck } from "../check.js";
 import { othersThan, type Examination, type ProbedAgent } from "../examination.js";
 import type { Trouble } from "../finding.js";
@@ -13,8 +12,7 @@ export const ofProcesses: readonly AgentCheck[] = [
     async ofAgent(agent, examination) {
       const pids = await targetsFor(agent, examination);
       const attempts = await agent.probe.run("trySignalling", [1, process.pid, ...pids]);
-      const users = await examination.machine.users();
-      return [...describe(agent, attempts, "signals", users), ...untriedOf(attempts, agent.name)];
+      return [...(await describe(agent, attempts, "signals", examination)), ...untriedOf(attempts, agent.name)];
     },
   },
   {
@@ -24,8 +22,7 @@ export const ofProcesses: readonly AgentCheck[] = [
       if (examination.machine.flavour.platform === "darwin") return []; // ps(1) there shows an environment to its account alone
       const pids = await targetsFor(agent, examination);
       const attempts = await agent.probe.run("tryReadingProcesses", [1, process.pid, ...pids]);
-      const users = await examination.machine.users();
-      return [...describe(agent, attempts, "looks into", users), ...untriedOf(attempts, agent.name)];
+      return [...(await describe(agent, attempts, "looks into", examination)), ...untriedOf(attempts, agent.name)];
     },
   },
 ];
@@ -35,12 +32,12 @@ async function targetsFor(agent: ProbedAgent, examination: Examination): Promise
   return Promise.all(othersThan(agent, examination).map(({ probe, name }) => probe.run("lendProcess", name)));
 }
 
-function describe(
+async function describe(
   { name, account }: ProbedAgent,
   attempts: readonly Attempt[],
   does: string,
-  users: readonly Account[],
-): Trouble[] {
+  { machine }: Examination,
+): Promise<Trouble[]> {
   const done = allowedOf(attempts).map(({ path }) => path);
   if (done.length === 0) return [];
   return [
@@ -50,7 +47,7 @@ function describe(
       message: `${name} ${does} processes of others`,
       evidence: `was allowed: ${listed(done)}`,
       // Both pass between processes of one uid, and from root.
-      fix: takeOtherUid(account, users),
+      fix: takeOtherUid(account, machine.flavour, await machine.users()),
     },
   ];
 }
