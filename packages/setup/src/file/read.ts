@@ -44,7 +44,7 @@ function unreadable(path: string, error: unknown): BusError {
   const errno = (error as NodeJS.ErrnoException).code ?? "";
   const [why, fix] =
     errno === "ENOENT"
-      ? ["there is no such file", "agentbus setup new codebot reviewer, which writes one, or --file PATH"]
+      ? ["there is no such file", "agentbus setup new codebot reviewer, which writes one; or name another file"]
       : [errno, `make it readable: ls -l ${path}`];
   return new BusError("ERR_SETUP_FILE", `cannot read ${path}: ${why}`, { path, cause: error, fix });
 }

@@ -26,8 +26,8 @@ export interface WantedGroup {
 export interface WantedAccount {
   readonly name: string;
   readonly uid: number;
-  /** Of its own group: the same number, unless the account was taken over. */
-  readonly gid: number;
+  /** Of its own group. @default the same number, unless the account was taken over */
+  readonly gid?: number;
   readonly home: string;
   readonly homeMode: number;
   readonly shell: string;

@@ -33,7 +33,7 @@ async function makeGroup(machine: Machine, { name, gid, agent }: WantedGroup): P
 }
 
 async function makeAccount(machine: Machine, wanted: WantedAccount): Promise<Change[]> {
-  const { name, uid, gid, shell } = wanted;
+  const { name, uid, gid = uid, shell } = wanted;
   const account = await machine.user(name);
   const origin = { key: `account:${name}`, how: "made", id: uid, agent: name } as const;
   if (account === undefined) {
