@@ -23,7 +23,9 @@ export async function makeInbox(machine: Machine, name: string, group: string): 
   process.setgid?.(account.gid);
   process.setuid?.(account.uid);
   // Of root's environment nothing may lead the bus elsewhere.
-  for (const name of Object.keys(process.env)) if (/^(?:AGENTBUS_|XDG_)/.test(name)) delete process.env[name];
+  for (const variable of Object.keys(process.env)) {
+    if (/^(?:AGENTBUS_|XDG_)/.test(variable)) delete process.env[variable];
+  }
   process.env["HOME"] = account.home;
   const bus = await openBus({ spool: pathOf(group) });
   await bus.close();

@@ -49,7 +49,11 @@ describe("agentbus.json", () => {
     assert.match(message, /agentbus\.json:7:16: agents\.codebot\.umask: it is not a umask/);
     assert.match(message, /agentbus\.json:8:7: agents\.codebot\.homemode: there is no such setting/);
     assert.equal(fix, 'line 7: write "027" (or "077"); line 8: write "homeMode"');
-    assert.equal((details?.["complaints"] as unknown[]).length, 2);
+    const complaints = details?.["complaints"] as { line: number }[] | undefined;
+    assert.deepEqual(
+      complaints?.map(({ line }) => line),
+      [7, 8],
+    );
   });
 
   const syntax: readonly (readonly [string, string, RegExp])[] = [

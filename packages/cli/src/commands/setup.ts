@@ -40,7 +40,9 @@ function writing(setup: Command): void {
     .argument("<agent...>", "names of the agents")
     .option("--human <name>", "the person who shares the bus with them; by default you")
     .option("--file <path>", "where to write it", "agentbus.json")
-    .action((agents: string[], _: unknown, command: Command) => newAction(agents, all<NewOptions>(command)));
+    .action((agents: string[], _: unknown, command: Command) =>
+      newAction(agents, command.optsWithGlobals<NewOptions & GlobalOptions>()),
+    );
   setup
     .command("add")
     .description("Add one agent to agentbus.json, and apply it.")
@@ -48,7 +50,7 @@ function writing(setup: Command): void {
     .option("--file <path>", "the file", "agentbus.json")
     .option("-y, --yes", "do not ask")
     .action((agent: string, _: unknown, command: Command) =>
-      addAction(agent, all<NewOptions & ApplyCliOptions>(command)),
+      addAction(agent, command.optsWithGlobals<NewOptions & ApplyCliOptions & GlobalOptions>()),
     );
 }
 
@@ -60,19 +62,25 @@ function changing(setup: Command): void {
     .option("--format <format>", "text, or sh: a script to be run as root", "text")
     .option("--platform <platform>", "linux, alpine or darwin: a plan for a fresh machine of that kind")
     .option("--adopt <name>", "take over an account or group that is there already; may be repeated", collect)
-    .action((file: string, _: unknown, command: Command) => planAction(file, all<PlanCliOptions>(command)));
+    .action((file: string, _: unknown, command: Command) =>
+      planAction(file, command.optsWithGlobals<PlanCliOptions & GlobalOptions>()),
+    );
   setup
     .command("apply")
     .description("Make the machine what the file says: show the plan, ask, and do it. Run again, it changes nothing.")
     .argument("[file]", "the file", "agentbus.json")
     .option("-y, --yes", "do not ask")
     .option("--adopt <name>", "take over an account or group that is there already; may be repeated", collect)
-    .action((file: string, _: unknown, command: Command) => applyAction(file, all<ApplyCliOptions>(command)));
+    .action((file: string, _: unknown, command: Command) =>
+      applyAction(file, command.optsWithGlobals<ApplyCliOptions & GlobalOptions>()),
+    );
   setup
     .command("verify")
     .description("Try, as each agent, what it must not be able to do, and what it must. Exit code 1 on a finding.")
     .argument("[file]", "the file", "agentbus.json")
-    .action((file: string, _: unknown, command: Command) => verifyAction(file, all<GlobalOptions>(command)));
+    .action((file: string, _: unknown, command: Command) =>
+      verifyAction(file, command.optsWithGlobals<GlobalOptions>()),
+    );
   setup
     .command("remove")
     .description("Take agents away again, or everything that setup has made; run again, it finishes what it could not.")
@@ -81,14 +89,16 @@ function changing(setup: Command): void {
     .option("--home <fate>", "archive (for root alone), delete or keep the homes", "archive")
     .option("--file <path>", "the file that they are taken out of", "agentbus.json")
     .option("-y, --yes", "do not ask")
-    .action((agents: string[], _: unknown, command: Command) => removeAction(agents, all<RemoveCliOptions>(command)));
+    .action((agents: string[], _: unknown, command: Command) =>
+      removeAction(agents, command.optsWithGlobals<RemoveCliOptions & GlobalOptions>()),
+    );
 }
 
 function looking(setup: Command): void {
   setup
     .command("list")
     .description("List the agents that setup has made, with their groups and processes.")
-    .action((_: unknown, command: Command) => listAction(all<GlobalOptions>(command)));
+    .action((_: unknown, command: Command) => listAction(command.optsWithGlobals<GlobalOptions>()));
   setup
     .command("shell")
     .description("Log in as an agent, with a clean environment.")
@@ -109,7 +119,7 @@ function looking(setup: Command): void {
     .option("-f, --follow", "go on as more comes")
     .option("-n, --lines <count>", "how many of the last lines", parseWhole(1, 1_000_000), 100)
     .action((agent: string, _: unknown, command: Command) =>
-      logsAction(agent, all<{ follow?: boolean; lines: number }>(command)),
+      logsAction(agent, command.optsWithGlobals<{ follow?: boolean; lines: number }>()),
     );
   setup
     .command("sudo-check")
@@ -117,13 +127,15 @@ function looking(setup: Command): void {
     .argument("<agent>", "its name")
     .argument("[file]", "the file", "agentbus.json")
     .action((agent: string, file: string, _: unknown, command: Command) =>
-      sudoCheckAction(agent, file, all<GlobalOptions>(command)),
+      sudoCheckAction(agent, file, command.optsWithGlobals<GlobalOptions>()),
     );
   setup
     .command("inbox", { hidden: true })
     .description("Make an account's inbox in a group's spool, as that account. A step of apply.")
     .argument("<account>", "its name")
-    .action((account: string, _: unknown, command: Command) => inboxAction(account, all<GlobalOptions>(command)));
+    .action((account: string, _: unknown, command: Command) =>
+      inboxAction(account, command.optsWithGlobals<GlobalOptions>()),
+    );
   setup
     .command("probe", { hidden: true })
     .description("Become an account for good, and try what verify asks for.")
@@ -131,10 +143,6 @@ function looking(setup: Command): void {
     .argument("<uid>", "its uid")
     .argument("<gid>", "its main group's gid")
     .action((account: string, uid: string, gid: string) => probeAction(account, uid, gid));
-}
-
-function all<Options>(command: Command): Options & GlobalOptions {
-  return command.optsWithGlobals<Options & GlobalOptions>();
 }
 
 function collect(name: string, names: readonly string[] = []): readonly string[] {
