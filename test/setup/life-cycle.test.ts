@@ -3,6 +3,11 @@ import { test } from "node:test";
 import { NEEDS_NAMESPACES } from "#setup-test/support/sandbox-machine.js";
 import { AgentsMachine, findingsIn, SETUP } from "./agents-machine.js";
 
+interface Received {
+  readonly sender: { readonly user: string };
+  readonly envelope: { readonly data: unknown };
+}
+
 const GROUP = "agentbus --group agents";
 
 test(
@@ -14,13 +19,16 @@ test(
     machine.apply();
 
     await context.test("two agents talk over the spool of their group, and each knows who the other is", () => {
-      const subscribe = `sudo -u reviewer env PATH="$PATH" ${GROUP} --json subscribe build.done --durable ci`;
-      machine.sh(`${subscribe} --count 0 2>/dev/null || true; timeout 20 ${subscribe} --count 1 > /tmp/received & \\
-        until ls -d /var/spool/agentbus/agents/subscriptions/reviewer~ci >/dev/null 2>&1; do sleep 0.1; done; \\
-        sudo -u codebot env PATH="$PATH" ${GROUP} publish build.done '{"commit":"4f2a"}'; wait`);
-      const message = JSON.parse(machine.sh("cat /tmp/received")) as Record<string, unknown>;
-      assert.equal(message["source"], "/agents/codebot");
-      assert.deepEqual(message["data"], { commit: "4f2a" });
+      const subscription = "/var/spool/agentbus/agents/subscriptions/reviewer~ci";
+      machine.sh(`
+        timeout 20 sudo -u reviewer env PATH="$PATH" ${GROUP} --json subscribe build.done --durable ci --count 1 > /tmp/received &
+        until test -d ${subscription}; do sleep 0.1; done
+        sudo -u codebot env PATH="$PATH" ${GROUP} publish build.done '{"commit":"4f2a"}'
+        wait
+      `);
+      const message = JSON.parse(machine.sh("cat /tmp/received")) as Received;
+      assert.equal(message.sender.user, "codebot");
+      assert.deepEqual(message.envelope.data, { commit: "4f2a" });
     });
 
     await context.test("a human writes to an agent, which has not run yet", () => {
@@ -48,7 +56,7 @@ test(
         chmod 0755 /home/codebot; chmod 0644 /home/reviewer/.config/agentbus/env
         gpasswd -d codebot agents; groupadd -f docker; usermod -aG docker reviewer
         chmod 2770 /var/spool/agentbus/agents; chmod 2755 /var/spool/agentbus/ops
-        rm /etc/sudoers.d/60-agentbus-codebot; sed -i 's/umask 027/umask 022/' /home/auditor/.profile
+        rm /etc/sudoers.d/60-agentbus-codebot; sed -i 's/umask 027/umask 022/' /home/auditor/.profile /home/auditor/.bashrc
       `);
       const found = new Set(findingsIn(machine.verify()).map(({ check }) => check));
       for (const check of [
