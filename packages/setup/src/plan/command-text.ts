@@ -8,7 +8,7 @@ export function commandText(action: Action, flavour?: Flavour): string {
     case "run":
       return action.as === undefined ? words(action.argv) : asAgent(action.as, action.argv, flavour);
     case "write":
-      return `write ${action.file.path}, ${ownership(action.file)} ${octal(action.file.mode)}`;
+      return `write ${action.file.path}, ${ownership(action.file, flavour)} ${octal(action.file.mode)}`;
     case "mode": {
       const path = shellQuote(action.path);
       return `chown ${action.owner}:${action.group} ${path} && chmod ${octal(action.mode)} ${path}`;
@@ -38,8 +38,11 @@ export function words(argv: readonly string[]): string {
   return argv.map(quoteWord).join(" ");
 }
 
-export function ownership({ owner = "root", group = "root" }: Pick<ManagedFile, "owner" | "group">): string {
-  return `${owner}:${group}`;
+export function ownership(
+  { owner = "root", group }: Pick<ManagedFile, "owner" | "group">,
+  flavour: Flavour | undefined,
+): string {
+  return `${owner}:${group ?? flavour?.rootGroup ?? "root"}`;
 }
 
 /** As `shellQuote`, but line breaks stay readable, which 'single quotes' allow. */

@@ -24,14 +24,14 @@ export function planScript(
 
 function stepScript({ title, remarks = [], action, isOptional }: Change, flavour: Flavour): string[] {
   const head = [title, ...remarks].map((line) => `# ${oneLine(line)}`);
-  const body = action.kind === "write" ? writeScript(action.file) : [commandText(action, flavour)];
+  const body = action.kind === "write" ? writeScript(action.file, flavour) : [commandText(action, flavour)];
   if (action.kind === "note") return [...head, ...body.map((line) => `# ${line}`)];
   if (isOptional === true) return [...head, "{", ...body, '} || echo "that failed, and the rest goes on" >&2'];
   return [...head, ...body];
 }
 
 /** Beside its place under a name that everybody ignores, looked at, and renamed. */
-function writeScript(file: ManagedFile): string[] {
+function writeScript(file: ManagedFile, flavour: Flavour): string[] {
   const { path, text, mode, check, checkWhole } = file;
   const slash = path.lastIndexOf("/") + 1;
   const staged = quoteWord(`${path.slice(0, slash)}.agentbus.${path.slice(slash)}`);
@@ -41,7 +41,7 @@ function writeScript(file: ManagedFile): string[] {
     `cat > ${staged} <<'${end}'`,
     ...text.replace(/\n$/, "").split("\n"),
     end,
-    `chown ${ownership(file)} ${staged}`,
+    `chown ${ownership(file, flavour)} ${staged}`,
     `chmod ${octal(mode)} ${staged}`,
     ...(check === undefined ? [] : [words(check).replaceAll("'{}'", staged).replaceAll("{}", staged)]),
     `mv -f ${staged} ${quoteWord(path)}`,

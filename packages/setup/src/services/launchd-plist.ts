@@ -4,9 +4,6 @@ import type { LimitsSetup } from "../setup.js";
 import { withEnvironment } from "./environment-loader.js";
 import type { ServedAgent } from "./systemd-unit.js";
 
-/** Root's, so that the agent can put no link in the place of its log; the log itself is the agent's. */
-export const LOGS_DIR = "/Library/Logs/agentbus";
-
 export function launchdLabel(agent: string): string {
   return `agentbus.${agent}`;
 }
@@ -15,8 +12,9 @@ export function plistPath(agent: string): string {
   return `/Library/LaunchDaemons/${launchdLabel(agent)}.plist`;
 }
 
+/** In a directory of root's, so that the agent can put no link in the place of its log; the log itself is the agent's. */
 export function logPath(agent: string): string {
-  return `${LOGS_DIR}/${agent}.log`;
+  return `/Library/Logs/agentbus-${agent}.log`;
 }
 
 /** The daemon that runs an agent (launchd.plist(5)): a daemon and not an "agent", which would wait for somebody to log in at the screen. */

@@ -2,7 +2,7 @@ import type { Machine } from "../machine.js";
 import { NOTHING } from "../plan/part.js";
 import type { Wanted, WantedCommand } from "../plan/change.js";
 import type { PlannedAgent } from "../plan/planning.js";
-import { launchdLabel, launchdPlist, logPath, LOGS_DIR, plistPath } from "./launchd-plist.js";
+import { launchdLabel, launchdPlist, logPath, plistPath } from "./launchd-plist.js";
 import { systemdUnit, unitName, type ServedAgent } from "./systemd-unit.js";
 
 /** Whoever starts an agent's command finds it missing at first: it is installed as the agent, which has to be there before. */
@@ -10,11 +10,12 @@ const MAY_NOT_START =
   "it fails while the command is not installed; the system tries again by itself, and so does agentbus setup apply";
 
 /** What runs an agent all the time: a unit of systemd, or a daemon of launchd. Nothing where neither is, or where it only logs in. */
-export function serviceWanted({ agent, account }: PlannedAgent, { flavour }: Pick<Machine, "flavour">): Wanted {
+export async function serviceWanted({ agent, account }: PlannedAgent, machine: Machine): Promise<Wanted> {
   const { service } = agent;
+  const { flavour } = machine;
   if (service === undefined) return NOTHING;
   const served: ServedAgent = { ...agent, service };
-  if (flavour.platform === "darwin") return launchd(served, account);
+  if (flavour.platform === "darwin") return launchd(served, account, await isLoaded(machine, agent.name));
   if (flavour.hasSystemd) return systemd(served, account);
   return {
     ...NOTHING,
@@ -76,11 +77,11 @@ function systemd(agent: ServedAgent, account: PlannedAgent["account"]): Wanted {
   };
 }
 
-function launchd(agent: ServedAgent, account: PlannedAgent["account"]): Wanted {
+/** @param wasLoaded an earlier plist of it has to be forgotten before launchd reads another */
+function launchd(agent: ServedAgent, account: PlannedAgent["account"], wasLoaded: boolean): Wanted {
   const { name } = agent;
   const [id, label, path] = [`${name}/service`, launchdLabel(name), plistPath(name)];
   const target = `system/${label}`;
-  const isLoaded = (machine: Machine) => isSaid(machine, ["launchctl", "print", target], /^/);
   const log: WantedCommand = {
     id: `${name}/log`,
     title: `make ${logPath(name)}, which ${name} writes and root keeps in its place`,
@@ -91,6 +92,13 @@ function launchd(agent: ServedAgent, account: PlannedAgent["account"]): Wanted {
       argv: ["rm", "-f", logPath(name)],
       isUndone: (machine) => Promise.resolve(machine.stat(logPath(name)) === undefined),
     },
+  };
+  const forgetting: WantedCommand = {
+    id: `${id}-unloaded`,
+    title: `let launchd forget the earlier daemon of ${name}`,
+    argv: ["launchctl", "bootout", target],
+    afterFiles: [id],
+    isDone: () => Promise.resolve(true),
   };
   return {
     files: [
@@ -104,12 +112,6 @@ function launchd(agent: ServedAgent, account: PlannedAgent["account"]): Wanted {
       },
     ],
     commands: [
-      {
-        id: "logs/directory",
-        title: `make ${LOGS_DIR}, where nobody but root can replace a log`,
-        argv: ["install", "-d", "-o", "root", "-g", "wheel", "-m", "0755", LOGS_DIR],
-        isDone: (machine) => Promise.resolve(machine.stat(LOGS_DIR)?.isDirectory() === true),
-      },
       log,
       {
         id: `${id}-enabled`,
@@ -122,15 +124,7 @@ function launchd(agent: ServedAgent, account: PlannedAgent["account"]): Wanted {
             new RegExp(`"${label}" => (?:true|disabled)`),
           )),
       },
-      {
-        id: `${id}-unloaded`,
-        title: `let launchd forget the earlier daemon of ${name}`,
-        argv: ["launchctl", "bootout", target],
-        afterFiles: [id],
-        isOptional: true,
-        remarks: ["it fails where there was none before"],
-        isDone: () => Promise.resolve(true),
-      },
+      ...(wasLoaded ? [forgetting] : []),
       {
         id: `${id}-started`,
         title: `start ${name}`,
@@ -138,16 +132,19 @@ function launchd(agent: ServedAgent, account: PlannedAgent["account"]): Wanted {
         afterFiles: [id],
         // 5 or 37: the earlier daemon is still on its way out.
         retries: 5,
-        isDone: isLoaded,
-        remarks: [MAY_NOT_START],
+        isDone: (machine) => isLoaded(machine, name),
         undo: {
           title: `stop ${name}`,
           argv: ["launchctl", "bootout", target],
-          isUndone: async (machine) => !(await isLoaded(machine)),
+          isUndone: async (machine) => !(await isLoaded(machine, name)),
         },
       },
     ],
   };
+}
+
+function isLoaded(machine: Machine, agent: string): Promise<boolean> {
+  return isSaid(machine, ["launchctl", "print", `system/${launchdLabel(agent)}`], /^/);
 }
 
 async function isSaid(machine: Machine, argv: readonly string[], expected: RegExp): Promise<boolean> {

@@ -210,7 +210,7 @@ codebot ALL=(root) NOPASSWD: /usr/bin/systemctl restart myapp.service
 Defaults>codebot use_pty, log_allowed, env_keep-="HOME MAIL SSH_AUTH_SOCK EDITOR VISUAL DISPLAY XAUTHORITY XAUTHORIZATION"
 alice ALL=(codebot) NOPASSWD: ALL
 END_OF_FILE
-chown root:root /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
+chown root:wheel /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
 chmod 0440 /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
 visudo -c -O -P -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
 mv -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot /private/etc/sudoers.d/60-agentbus-codebot
@@ -225,7 +225,7 @@ cat > /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer <<'END_OF_FILE'
 Defaults>reviewer use_pty, log_allowed, env_keep-="HOME MAIL SSH_AUTH_SOCK EDITOR VISUAL DISPLAY XAUTHORITY XAUTHORIZATION"
 alice ALL=(reviewer) NOPASSWD: ALL
 END_OF_FILE
-chown root:root /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer
+chown root:wheel /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer
 chmod 0440 /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer
 visudo -c -O -P -f /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer
 mv -f /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer /private/etc/sudoers.d/60-agentbus-reviewer
@@ -286,9 +286,9 @@ cat > /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist <<'END_OF_FILE'
     <key>ExitTimeOut</key>
     <integer>30</integer>
     <key>StandardOutPath</key>
-    <string>/Library/Logs/agentbus/reviewer.log</string>
+    <string>/Library/Logs/agentbus-reviewer.log</string>
     <key>StandardErrorPath</key>
-    <string>/Library/Logs/agentbus/reviewer.log</string>
+    <string>/Library/Logs/agentbus-reviewer.log</string>
     <key>SoftResourceLimits</key>
     <dict>
       <key>Core</key>
@@ -306,23 +306,13 @@ cat > /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist <<'END_OF_FILE'
   </dict>
 </plist>
 END_OF_FILE
-chown root:root /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist
+chown root:wheel /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist
 chmod 0644 /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist
 plutil -lint /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist
 mv -f /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist /Library/LaunchDaemons/agentbus.reviewer.plist
 
-# make /Library/Logs/agentbus, where nobody but root can replace a log
-install -d -o root -g wheel -m 0755 /Library/Logs/agentbus
-
-# make /Library/Logs/agentbus/reviewer.log, which reviewer writes and root keeps in its place
-install -o reviewer -g reviewer -m 0640 /dev/null /Library/Logs/agentbus/reviewer.log
-
-# let launchd forget the earlier daemon of reviewer
-# it fails where there was none before
-{
-launchctl bootout system/agentbus.reviewer
-} || echo "that failed, and the rest goes on" >&2
+# make /Library/Logs/agentbus-reviewer.log, which reviewer writes and root keeps in its place
+install -o reviewer -g reviewer -m 0640 /dev/null /Library/Logs/agentbus-reviewer.log
 
 # start reviewer
-# it fails while the command is not installed; the system tries again by itself, and so does agentbus setup apply
 launchctl bootstrap system /Library/LaunchDaemons/agentbus.reviewer.plist

@@ -130,8 +130,8 @@ describe("what runs an agent", () => {
   const debian = new PretendedMachine({ flavour: FLAVOURS.debian });
   const planned = { agent: servedAgent("hardened"), account: ACCOUNT, exists: false };
 
-  test("is written, loaded, enabled and started in this order, and stopped before it is removed", () => {
-    const { files, commands } = serviceWanted(planned, debian);
+  test("is written, loaded, enabled and started in this order, and stopped before it is removed", async () => {
+    const { files, commands } = await serviceWanted(planned, debian);
     assert.deepEqual(
       files.map(({ path, mode }) => [path, mode]),
       [["/etc/systemd/system/agentbus-codebot.service", 0o644]],
@@ -150,9 +150,12 @@ describe("what runs an agent", () => {
     );
   });
 
-  test("is nothing for an agent that only logs in, and a note where nobody could run it", () => {
-    assert.deepEqual(serviceWanted({ ...planned, agent: { ...planned.agent, service: undefined } }, debian).files, []);
-    const { files, notes } = serviceWanted(planned, new PretendedMachine({ flavour: FLAVOURS.alpine }));
+  test("is nothing for an agent that only logs in, and a note where nobody could run it", async () => {
+    assert.deepEqual(
+      (await serviceWanted({ ...planned, agent: { ...planned.agent, service: undefined } }, debian)).files,
+      [],
+    );
+    const { files, notes } = await serviceWanted(planned, new PretendedMachine({ flavour: FLAVOURS.alpine }));
     assert.deepEqual(files, []);
     assert.match(String(notes), /agentbus setup run codebot -- \/usr\/bin\/node agent\.mjs/);
   });
@@ -184,7 +187,7 @@ describe("what runs an agent", () => {
       "tail",
       "-n",
       "100",
-      "/Library/Logs/agentbus/codebot.log",
+      "/Library/Logs/agentbus-codebot.log",
     ]);
     assert.equal(logsCommand("codebot", FLAVOURS.alpine), undefined);
   });

@@ -2,13 +2,14 @@ import type { Stats } from "node:fs";
 import { FLAVOURS, type Account, type Group, type RunResult } from "#setup/machine.js";
 import { PretendedMachine } from "#setup/pretended-machine.js";
 
-type Record_ = Map<string, string>;
+/** Attributes by their names. */
+type Attributes = Map<string, string>;
 
 /** A Mac whose directory service does what the manual pages say, and fails as often as a test wants. Files are only names. */
 export class PretendedMac extends PretendedMachine {
   readonly ran: string[] = [];
   readonly homes = new Map<string, { uid: number; mode: number }>();
-  readonly #users = new Map<string, Record_>([
+  readonly #users = new Map<string, Attributes>([
     [
       "nobody",
       new Map([
@@ -40,12 +41,13 @@ export class PretendedMac extends PretendedMachine {
       return Promise.resolve({ status: 140, stdout: "", stderr: "<dscl_cmd> DS Error: -14988 (eNotYetImplemented)" });
     }
     const [program = "", ...args] = argv;
-    const done = {
+    const answers: Readonly<Record<string, () => RunResult>> = {
       dscl: () => this.#dscl(args),
       dseditgroup: () => this.#dseditgroup(args),
       dsmemberutil: () => this.#dsmemberutil(args),
       createhomedir: () => this.#makeHome(args),
-    }[program]?.();
+    };
+    const done = answers[program]?.();
     return Promise.resolve(done ?? { status: 127, stdout: "", stderr: `no ${program} here` });
   }
 
