@@ -44,7 +44,7 @@ export function stateDir({ platform }: Pick<Flavour, "platform">): string {
   return platform === "darwin" ? "/var/db/agentbus" : "/var/lib/agentbus";
 }
 
-export function ledgerPath(flavour: Pick<Flavour, "platform">): string {
+function ledgerPath(flavour: Pick<Flavour, "platform">): string {
   return `${stateDir(flavour)}/setup.json`;
 }
 

@@ -165,6 +165,34 @@ describe("setup, against an agent or an administrator that gets in its way", { s
     assert.match(apply(machine).stderr, /nothing to change/);
   });
 
+  test("what the file no longer asks for is taken back: sudo rules, limits, and people in groups", async (context) => {
+    const machine = await prepared(context);
+    assert.equal(apply(machine).status, 0);
+    const wanted = machine.snapshot();
+    const more = {
+      ...SETUP,
+      agents: {
+        codebot: {
+          groups: ["agents"],
+          limits: { files: 1024 },
+          sudo: [{ command: ["/usr/bin/systemctl", "restart", "myapp.service"] }],
+        },
+      },
+    };
+    machine.write(FILE, JSON.stringify(more));
+    assert.equal(apply(machine).status, 0);
+    assert.match(machine.sh("cat /etc/sudoers.d/60-agentbus-codebot"), /myapp/);
+    machine.write(FILE, JSON.stringify(SETUP));
+    const { status, stderr } = apply(machine);
+    assert.equal(status, 0, stderr);
+    assertSame(machine.snapshot(), wanted, "as before");
+    machine.write(FILE, JSON.stringify({ ...SETUP, humans: {} }));
+    assert.equal(apply(machine).status, 0);
+    assert.doesNotMatch(machine.sh("id alice"), /agents/);
+    assert.equal(machine.run(["test", "-e", "/etc/sudoers.d/60-agentbus-codebot"]).status, 1);
+    assert.match(apply(machine).stderr, /nothing to change/);
+  });
+
   test("an apply that is killed leaves what the next one finishes", async (context) => {
     const machine = await prepared(context);
     const killer = `

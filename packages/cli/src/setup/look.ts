@@ -49,7 +49,7 @@ export async function sessionAction(name: string, command: readonly string[]): P
 }
 
 /** With our terminal or pipes. Ctrl-C is for whoever runs there. */
-export async function become(argv: readonly string[]): Promise<void> {
+async function become(argv: readonly string[]): Promise<void> {
   const [program = "", ...args] = argv;
   for (const signal of ["SIGINT", "SIGQUIT"] as const) process.on(signal, () => undefined);
   const child = spawn(program, args, { stdio: "inherit" });

@@ -23,7 +23,7 @@ export function commandText(action: Action, flavour?: Flavour): string {
 }
 
 /** With that agent's environment and nothing of ours. */
-export function asAgent(
+function asAgent(
   { name, home }: { readonly name: string; readonly home: string },
   argv: readonly string[],
   flavour: Flavour | undefined,

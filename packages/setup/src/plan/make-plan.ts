@@ -9,6 +9,7 @@ import { AGENT_PARTS, MACHINE_PARTS } from "./parts.js";
 import { planAgents, planGroups, planHumans } from "./plan-accounts.js";
 import { planHome } from "./plan-home.js";
 import { planInboxes, planSpools, tmpfiles } from "./plan-spool.js";
+import { planStale } from "./plan-stale.js";
 import { planWanted } from "./plan-wanted.js";
 import type { Planning, PlannedAgent } from "./planning.js";
 
@@ -34,7 +35,7 @@ export async function makePlan(setup: Setup, machine: Machine, { adopt = [] }: P
   const ledger = Ledger.read(machine);
   const planning: Planning = {
     ...{ setup, machine, ledger, numbers: await Numbers.of(machine, ledger), tools: await toolsFor(machine) },
-    ...{ adopt: new Set(adopt), changes: [], conflicts: [], notes: [] },
+    ...{ adopt: new Set(adopt), changes: [], wantedKeys: new Set(), conflicts: [], notes: [] },
   };
   await planGroups(planning);
   const agents = await planAgents(planning);
@@ -47,7 +48,9 @@ export async function makePlan(setup: Setup, machine: Machine, { adopt = [] }: P
     for (const planned of agents) await planWanted(planning, await part(planned, setup, machine), planned.agent.name);
   }
   for (const part of MACHINE_PARTS) await planWanted(planning, await part(setup, machine));
+  await planStale(planning);
   noteStrangers(planning);
+  noteChannels(planning);
   return { changes: withoutRepetition(planning.changes), conflicts: planning.conflicts, notes: planning.notes, agents };
 }
 
@@ -71,6 +74,17 @@ function noteStrangers({ setup, ledger, notes }: Planning): void {
   for (const name of known) {
     if (!wanted.has(name))
       notes.push(`${name} is no longer in ${setup.path}, and still set up: agentbus setup remove ${name}`);
+  }
+}
+
+/** The kernel cannot tell a socket or a pipe of the bus from what every program needs to start another. */
+function noteChannels({ setup, notes }: Planning): void {
+  for (const { name, channels } of setup.agents) {
+    const unwanted = (["sockets", "pipes"] as const).filter((kind) => !channels[kind]);
+    if (unwanted.length === 0) continue;
+    notes.push(
+      `${name} shall use no ${unwanted.join(" and no ")}: its own programs have to heed that, the kernel does not enforce it`,
+    );
   }
 }
 

@@ -20,13 +20,14 @@ export async function planGroups(planning: Planning): Promise<void> {
 
 /** People's accounts must be there; they only become members. */
 export async function planHumans(planning: Planning): Promise<void> {
-  const { setup, machine, tools, changes, conflicts } = planning;
+  const { setup, machine, tools, changes, conflicts, wantedKeys } = planning;
   for (const { name, groups } of setup.humans) {
     if (machine.access !== "pretended" && (await machine.user(name)) === undefined) {
       const problem = `there is no account ${name}: humans have theirs already`;
       conflicts.push({ id: `${name}/account`, problem, fix: `correct "humans" in ${setup.path}` });
       continue;
     }
+    for (const group of groups) wantedKeys.add(`member:${group}:${name}`);
     for (const group of groups) changes.push(...(await tools.addMember(machine, { user: name, group, isHuman: true })));
   }
 }

@@ -42,7 +42,7 @@ function commandLines(action: Action, flavour: Flavour): string[] {
 }
 
 /** A unified diff of a file that is written or removed. */
-export function differenceOf(action: Action): string[] {
+function differenceOf(action: Action): string[] {
   if (action.kind !== "write" && action.kind !== "remove") return [];
   const { before } = action;
   const [path, after] = action.kind === "write" ? [action.file.path, action.file.text] : [action.path, ""];

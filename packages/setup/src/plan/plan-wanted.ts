@@ -9,6 +9,10 @@ export async function planWanted(planning: Planning, wanted: Wanted, agent?: str
   const { files, commands, conflicts = [], notes = [] } = wanted;
   planning.conflicts.push(...conflicts);
   planning.notes.push(...notes);
+  for (const { path } of files) planning.wantedKeys.add(`file:${path}`);
+  for (const { id, setting } of commands) {
+    planning.wantedKeys.add(setting === undefined ? `command:${id}` : `setting:${setting.key}`);
+  }
   const written = new Set<string>();
   for (const file of files) {
     const changes = planFile(planning, file, agent);
@@ -28,7 +32,7 @@ function planFile({ machine, ledger, conflicts }: Planning, file: WantedFile, ag
     conflicts.push({ id: file.id, problem: before.message, fix: `look at it: ls -ld ${before.path}` });
     return [];
   }
-  if (typeof before === "string" && !ledger.has(key)) {
+  if (typeof before === "string" && before !== file.text && !ledger.has(key)) {
     conflicts.push({
       id: file.id,
       problem: `${file.path} is there already, and setup did not make it`,
@@ -37,7 +41,9 @@ function planFile({ machine, ledger, conflicts }: Planning, file: WantedFile, ag
     return [];
   }
   const stat = machine.stat(file.path);
-  if (before === file.text && stat !== undefined && hasRights(machine, file, stat)) return [];
+  const owner = agent === undefined ? {} : { agent };
+  if (before === file.text && stat !== undefined && hasRights(machine, file, stat))
+    return ledger.has(key) ? [] : [asWritten(file, { key, how: "made", ...owner })];
   return [
     ...parents(machine, file.path, agent),
     {
@@ -45,13 +51,24 @@ function planFile({ machine, ledger, conflicts }: Planning, file: WantedFile, ag
       title: file.title,
       action: { kind: "write", file, before },
       ...(file.remarks === undefined ? {} : { remarks: file.remarks }),
-      origin: { key, how: "made", ...(agent === undefined ? {} : { agent }) },
+      origin: { key, how: "made", ...owner },
       hasTakenEffect: (on) => {
         const now = on.stat(file.path);
         return Promise.resolve(on.read(file.path) === file.text && now !== undefined && hasRights(on, file, now));
       },
     },
   ];
+}
+
+/** Word for word what setup would write: somebody has run its plan by hand. */
+function asWritten({ id, path }: WantedFile, origin: Origin): Change {
+  return {
+    id,
+    title: `look after ${path}, which is there already as it should be`,
+    action: { kind: "note" },
+    origin,
+    hasTakenEffect: () => Promise.resolve(true),
+  };
 }
 
 /** Files of setup are root's. */

@@ -15,6 +15,8 @@ export interface Planning {
   /** Names of accounts and groups that are taken over if they are there already. */
   readonly adopt: ReadonlySet<string>;
   readonly changes: Change[];
+  /** Keys of the ledger that the file still asks for, so that what it no longer asks for can be told. */
+  readonly wantedKeys: Set<string>;
   readonly conflicts: Conflict[];
   /** What a person should know, and nothing has to be done about by setup. */
   readonly notes: string[];
@@ -32,6 +34,3 @@ export function defaultShell({ flavour }: Machine): string {
   if (flavour.platform === "darwin") return "/bin/zsh";
   return flavour.accountTools === "busybox" ? "/bin/sh" : "/bin/bash";
 }
-
-/** How an account or group of a name may be used. */
-export type Claim = "free" | "ours" | "adopted" | "foreign";
