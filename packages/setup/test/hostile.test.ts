@@ -193,6 +193,55 @@ describe("setup, against an agent or an administrator that gets in its way", { s
     assert.match(apply(machine).stderr, /nothing to change/);
   });
 
+  test("a plan needs no root, not even where sudo's files are hidden, and changes nothing", async (context) => {
+    const machine = await prepared(context);
+    machine.sh(`chmod 0644 ${FILE}; chmod 0750 /etc/sudoers.d`);
+    const planned = () =>
+      machine.run(["su", "alice", "-c", `${process.execPath} ${machine.agentbus} setup plan ${FILE} --json`]);
+    const fresh = machine.snapshot();
+    assert.match(planned().stdout, /"step":"codebot\/account"/);
+    assertSame(machine.snapshot(), fresh, "nothing is changed");
+    assert.equal(apply(machine).status, 0);
+    const { status, stdout, stderr } = planned();
+    assert.equal(status, 0, stderr);
+    const steps = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { step: string; remarks: string[] });
+    for (const { step, remarks } of steps) assert.match(remarks.join(), /only root can see/, step);
+  });
+
+  test("a tool that says it has worked, and has not, is not believed", async (context) => {
+    const machine = await prepared(context);
+    machine.sh("mount --bind /bin/true /usr/bin/gpasswd");
+    const { status, stderr } = apply(machine);
+    assert.equal(status, 1);
+    assert.match(stderr, /ERR_SETUP_STEP: cannot add codebot to group agents .*its command said nothing against it/);
+    assert.match(stderr, /fix: .*gpasswd --add codebot agents/);
+    machine.sh("umount /usr/bin/gpasswd");
+    assert.equal(apply(machine).status, 0);
+  });
+
+  test("a sudo rule that breaks sudo as a whole is taken back at once, and so is a change of one that was there", async (context) => {
+    const machine = await prepared(context);
+    machine.sh("echo 'this is no rule' > /etc/sudoers.d/50-broken; chmod 0440 /etc/sudoers.d/50-broken");
+    assert.match(apply(machine).stderr, /ERR_SETUP_STEP: .*sudo/);
+    assert.deepEqual(machine.sh("ls -A /etc/sudoers.d").trim().split("\n"), ["50-broken", "README"]);
+    machine.sh("rm /etc/sudoers.d/50-broken");
+    assert.equal(apply(machine).status, 0);
+    const good = machine.sh("cat /etc/sudoers.d/60-agentbus-codebot");
+    machine.sh("echo 'this is no rule' > /etc/sudoers.d/50-broken; chmod 0440 /etc/sudoers.d/50-broken");
+    const rule = { command: ["/usr/bin/systemctl", "restart", "myapp.service"] };
+    machine.write(FILE, JSON.stringify({ ...SETUP, agents: { codebot: { groups: ["agents"], sudo: [rule] } } }));
+    assert.equal(apply(machine).status, 1);
+    assert.equal(machine.sh("cat /etc/sudoers.d/60-agentbus-codebot"), good);
+    assert.deepEqual(machine.sh("ls -A /etc/sudoers.d").trim().split("\n"), [
+      "50-broken",
+      "60-agentbus-codebot",
+      "README",
+    ]);
+  });
+
   test("an apply that is killed leaves what the next one finishes", async (context) => {
     const machine = await prepared(context);
     const killer = `

@@ -16,9 +16,9 @@ export async function succeeds(machine: Machine, name: string, argv: readonly st
   return (await machine.run(argv, { as: account, timeoutMs: TIMEOUT_MS })).status === 0;
 }
 
+export const UNSEEN = "only root can see whether this is so already; apply does it only if not";
+
 /** What a plan that was made without root has to say about a home that it cannot look into. */
 export function unseen(machine: Machine, { exists }: PlannedAgent): { remarks?: readonly string[] } {
-  return machine.access === "unprivileged" && exists
-    ? { remarks: ["only root can see whether this is so already; apply does it only if not"] }
-    : {};
+  return machine.access === "unprivileged" && exists ? { remarks: [UNSEEN] } : {};
 }

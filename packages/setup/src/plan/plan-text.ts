@@ -46,7 +46,7 @@ function differenceOf(action: Action): string[] {
   if (action.kind !== "write" && action.kind !== "remove") return [];
   const { before } = action;
   const [path, after] = action.kind === "write" ? [action.file.path, action.file.text] : [action.path, ""];
-  if (before === null) return ["(what is there now can only be seen by root)"];
+  if (before === null) return ["(the difference can only be seen by root)"];
   const patch = createTwoFilesPatch(
     before === undefined ? "/dev/null" : path,
     action.kind === "remove" ? "/dev/null" : path,

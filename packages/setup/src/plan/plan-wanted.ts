@@ -1,6 +1,7 @@
 import type { Origin } from "../ledger.js";
 import type { Machine } from "../machine.js";
 import { UnsafePath } from "../system/root-file.js";
+import { UNSEEN } from "./as-agent.js";
 import type { Change, Wanted, WantedCommand, WantedFile } from "./change.js";
 import type { Planning } from "./planning.js";
 
@@ -40,7 +41,8 @@ function planFile({ machine, ledger, conflicts }: Planning, file: WantedFile, ag
     });
     return [];
   }
-  const stat = machine.stat(file.path);
+  // In a directory that only root may enter there is nothing to be seen.
+  const stat = before === null ? undefined : machine.stat(file.path);
   const owner = agent === undefined ? {} : { agent };
   if (before === file.text && stat !== undefined && hasRights(machine, file, stat))
     return ledger.has(key) ? [] : [asWritten(file, { key, how: "made", ...owner })];
@@ -50,7 +52,7 @@ function planFile({ machine, ledger, conflicts }: Planning, file: WantedFile, ag
       id: file.id,
       title: file.title,
       action: { kind: "write", file, before },
-      ...(file.remarks === undefined ? {} : { remarks: file.remarks }),
+      remarks: [...(file.remarks ?? []), ...(before === null ? [UNSEEN] : [])],
       origin: { key, how: "made", ...owner },
       hasTakenEffect: (on) => {
         const now = on.stat(file.path);

@@ -30,7 +30,7 @@ export function homeRemoval(
   const deletion: Change = {
     id: `${name}/home-removed`,
     title: `delete ${home}`,
-    action: { kind: "run", argv: deletionOf(machine, home) },
+    action: { kind: "run", argv: deletionOf(machine, [home]) },
     hasTakenEffect: (on) => Promise.resolve(on.stat(home) === undefined),
   };
   return options.home === "delete" ? [deletion] : [...archiving(machine, name, home, options.at), deletion];
@@ -61,8 +61,15 @@ function archiving(machine: Machine, name: string, home: string, at: Date): Chan
   ];
 }
 
-/** rm of coreutils and of macOS go by descriptors, so nothing leads them elsewhere. */
-export function deletionOf(machine: Machine, path: string): string[] {
-  const isPlain = machine.flavour.platform === "darwin" || machine.flavour.accountTools === "busybox";
-  return isPlain ? ["rm", "-rf", "--", path] : ["rm", "-rf", "--one-file-system", "--", path];
+/**
+ * rm of coreutils and of macOS go by descriptors, so nothing leads them elsewhere. On macOS an owner can make a file that even root
+ * cannot remove, by a flag or an entry of an ACL: both are taken away before.
+ */
+export function deletionOf({ flavour }: Machine, paths: readonly string[]): string[] {
+  if (flavour.platform === "darwin") {
+    const script = 'chflags -R nouchg,nouappnd "$@"; chmod -R -N "$@"; rm -rf "$@"';
+    return ["sh", "-c", script, "sh", ...paths];
+  }
+  const within = flavour.accountTools === "busybox" ? [] : ["--one-file-system"];
+  return ["rm", "-rf", ...within, "--", ...paths];
 }

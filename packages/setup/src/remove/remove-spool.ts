@@ -17,7 +17,7 @@ export function agentSpoolRemoval(machine: Machine, name: string, uid: number, i
       changes.push({
         id: `${name}/spool-${group}`,
         title: `remove what ${name} has in the spool ${group}`,
-        action: { kind: "run", argv: [...deletionOf(machine, leftovers[0] ?? ""), ...leftovers.slice(1)] },
+        action: { kind: "run", argv: deletionOf(machine, leftovers) },
         hasTakenEffect: (on) => Promise.resolve(ownEntries(on, group, name, uid).length === 0),
       });
     }
@@ -68,7 +68,7 @@ export function spoolRemoval(machine: Machine, group: string, how: Origin["how"]
     {
       id: `${group}/spool-removed`,
       title: `delete the spool ${path}, with all messages in it`,
-      action: { kind: "run", argv: deletionOf(machine, path) },
+      action: { kind: "run", argv: deletionOf(machine, [path]) },
       hasTakenEffect: (on) => Promise.resolve(on.stat(path) === undefined),
     },
   ];
