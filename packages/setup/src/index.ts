@@ -1,6 +1,7 @@
 /** @agentbus/setup: gives each agent an account of its own, proves that it isolates, and takes it away again. */
 export { applySetup, type Applied, type ApplyOptions } from "./apply/apply.js";
 export type { Moment } from "./apply/perform.js";
+export { closeHome, openHomes, type OpenHome } from "./close-homes.js";
 export { listAgents, type ListedAgent } from "./list-agents.js";
 export { FLAVOURS, type Flavour, type Machine } from "./machine.js";
 export { makeInbox } from "./make-inbox.js";
