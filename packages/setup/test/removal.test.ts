@@ -19,8 +19,12 @@ describe("removal", { skip: NEEDS_NAMESPACES }, () => {
     const forker =
       "setsid sh -c 'i=0; while [ $i -lt 2000 ]; do i=$((i+1)); (trap \"\" TERM HUP; sleep 1000) & sleep 0.01; done' >/dev/null 2>&1 &";
     machine.must(["su", "codebot", "-s", "/bin/sh", "-c", forker]);
+    machine.sh(
+      "echo '* * * * * true' > /var/spool/cron/crontabs/codebot; chown codebot /var/spool/cron/crontabs/codebot",
+    );
     const { status, stderr } = machine.setup(["remove", "codebot", "--yes", "--home", "delete"]);
     assert.equal(status, 0, stderr);
+    assert.equal(machine.sh("ls /var/spool/cron/crontabs"), "");
     // Dead ones that nobody waits for stay in this machine, whose first process is no init.
     assert.doesNotMatch(machine.run(["ps", "-U", uid, "-o", "stat="]).stdout, /^[^Z]/m);
     assert.equal(machine.run(["id", "codebot"]).status, 1);

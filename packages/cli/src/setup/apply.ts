@@ -1,4 +1,4 @@
-import { applySetup, readSetupFile, SystemMachine, type Moment } from "@agentbus/setup";
+import { applySetup, readSetupFile, SystemMachine, type Moment, type Plan } from "@agentbus/setup";
 import { printLine } from "../output.js";
 import { toJson } from "../printable.js";
 import type { GlobalOptions } from "../program.js";
@@ -38,9 +38,16 @@ export async function applyAction(
   });
   if (json)
     await printLine(toJson({ confirmed, steps, notes: plan.notes, failures: failures.map(({ message }) => message) }));
-  else if (!confirmed) say("nothing was changed");
-  else if (plan.changes.length === 0) say("nothing to change: all is as the file says");
-  else say(`${counted(steps, "change")} made; to see whether it isolates: sudo agentbus setup verify`);
-  if (!json && plan.changes.length === 0) for (const note of plan.notes) say(note);
+  else summarise(steps, confirmed, plan);
   if (!confirmed || failures.length > 0) process.exitCode = 1;
+}
+
+function summarise(steps: number, confirmed: boolean, { changes, notes }: Plan): void {
+  if (!confirmed) return say("nothing was changed");
+  for (const note of notes) say(note);
+  if (changes.length === 0) return say("nothing to change: all is as the file says");
+  // What somebody has to do next is easily missed in a long plan.
+  const logins = changes.flatMap(({ remarks = [] }) => remarks.filter((remark) => /log in again/.test(remark)));
+  for (const login of new Set(logins)) say(login);
+  say(`${counted(steps, "change")} made; to see whether it isolates: sudo agentbus setup verify`);
 }

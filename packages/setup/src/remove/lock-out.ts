@@ -3,6 +3,7 @@ import type { Change } from "../plan/change.js";
 import { processesOf } from "../system/kill-all.js";
 
 const CRONTABS = ["/var/spool/cron/crontabs", "/var/spool/cron", "/var/at/tabs", "/etc/crontabs"];
+const AT_JOBS = ["/var/spool/cron/atjobs", "/var/spool/at", "/var/at/jobs"];
 
 /** Nothing starts a process of it any more: no login, no cron, no session of systemd that lingers. */
 export function lockingOut(machine: Machine, { name, uid }: Account): Change[] {
@@ -38,18 +39,13 @@ export function lockingOut(machine: Machine, { name, uid }: Account): Change[] {
       hasTakenEffect: () => Promise.resolve(true),
     });
   }
-  for (const path of CRONTABS.map((dir) => `${dir}/${name}`)) {
-    if (machine.stat(path)?.isFile() !== true) continue;
-    changes.push({
-      id: `${name}/crontab`,
-      title: `remove the crontab of ${name}`,
-      action: { kind: "run", argv: ["rm", "-f", "--", path] },
-      hasTakenEffect: (on) => Promise.resolve(on.stat(path) === undefined),
-    });
-  }
-  return changes;
+  return [...changes, ...jobsRemoval(machine, name, uid, "jobs")];
 }
 
+/**
+ * Its processes; and once more its jobs, of which it could make new ones until then. That cron starts one in between is ruled out
+ * where it asks whether the account has expired; elsewhere the next removal finds what is left.
+ */
 export function killing(machine: Machine, { name, uid, gid }: Account): Change[] {
   return [
     {
@@ -58,5 +54,22 @@ export function killing(machine: Machine, { name, uid, gid }: Account): Change[]
       action: { kind: "kill", name, uid, gid },
       hasTakenEffect: async (on) => (await processesOf(on, uid)).length === 0,
     },
+    ...jobsRemoval(machine, name, uid, "later-jobs"),
   ];
+}
+
+/** Files that cron and at would start something from: named after the account, or owned by it. */
+function jobsRemoval(machine: Machine, name: string, uid: number, id: string): Change[] {
+  const isThere = (dir: string) => machine.stat(dir)?.isDirectory() === true;
+  const places = [
+    ...CRONTABS.filter(isThere).map((dir) => ["find", dir, "-maxdepth", "1", "-type", "f", "-name", name]),
+    ...AT_JOBS.filter(isThere).map((dir) => ["find", dir, "-maxdepth", "1", "-type", "f", "-user", String(uid)]),
+  ];
+  return places.map((find) => ({
+    id: `${name}/${id}:${find[1] ?? ""}`,
+    title: `remove what ${name} has in ${find[1] ?? ""}`,
+    action: { kind: "run", argv: [...find, "-delete"] },
+    ifStill: true,
+    hasTakenEffect: async (on) => on.access === "root" && (await on.run(find)).stdout === "",
+  }));
 }

@@ -12,41 +12,41 @@ export function agentSpoolRemoval(machine: Machine, name: string, uid: number, i
   const changes: Change[] = [];
   for (const group of machine.list(SPOOLS_DIR) ?? []) {
     if (machine.stat(pathOf(group))?.isDirectory() !== true) continue;
-    const leftovers = ownEntries(machine, group, name, uid);
-    if (leftovers.length > 0) {
-      changes.push({
-        id: `${name}/spool-${group}`,
-        title: `remove what ${name} has in the spool ${group}`,
-        action: { kind: "run", argv: deletionOf(machine, leftovers) },
-        hasTakenEffect: (on) => Promise.resolve(ownEntries(on, group, name, uid).length === 0),
-      });
-    }
+    changes.push(ownRemoval(machine, group, name, uid));
     if (isOurs) changes.push(messageRemoval(group, name, uid));
   }
   return changes;
 }
 
-/** Only what is its own: what somebody else has made under its name is for the doctor to report. */
-function ownEntries(machine: Machine, group: string, name: string, uid: number): string[] {
-  const parents: readonly (readonly [string, (entry: string) => boolean])[] = [
-    ["subscriptions", (entry) => entry.startsWith(`${name}~`)],
-    ["outbox", (entry) => entry === name],
-    ["run", (entry) => entry === name],
-    ["pipes", (entry) => entry === name],
-    ["queues", () => true],
-  ];
-  return parents.flatMap(([parent, isMeant]) => {
-    const dir = pathOf(group, parent);
-    const entries = machine.stat(dir)?.isDirectory() === true ? (machine.list(dir) ?? []) : [];
-    return entries
-      .filter((entry) => isMeant(entry) && machine.stat(`${dir}/${entry}`)?.uid === uid)
-      .map((entry) => `${dir}/${entry}`);
-  });
+/**
+ * Everything of its uid that lies directly in these directories, found when the step runs: until its processes were killed, it could
+ * make more than there was when the removal was planned. The directories are root's and sticky, so nobody can exchange an entry.
+ */
+function ownRemoval(machine: Machine, group: string, name: string, uid: number): Change {
+  const dirs = ["subscriptions", "outbox", "run", "pipes", "queues"].map((part) => pathOf(group, part));
+  const areThere = dirs.filter((dir) => machine.stat(dir)?.isDirectory() === true);
+  return {
+    id: `${name}/spool-${group}`,
+    title: `remove what ${name} has in the spool ${group}`,
+    action: {
+      kind: "run",
+      argv: [
+        ...["find", ...areThere, "-mindepth", "1", "-maxdepth", "1", "-user", String(uid)],
+        ...["-exec", ...deletionOf(machine, ["{}"]), ";"],
+      ],
+    },
+    ifStill: true,
+    hasTakenEffect: (on) => Promise.resolve(areThere.every((dir) => ofUid(on, dir, uid).length === 0)),
+  };
+}
+
+function ofUid(machine: Machine, dir: string, uid: number): string[] {
+  return (machine.list(dir) ?? []).filter((entry) => machine.stat(`${dir}/${entry}`)?.uid === uid);
 }
 
 /** find -delete goes by descriptors, so nobody can lead it out of the spool. */
 function messageRemoval(group: string, name: string, uid: number): Change {
-  const find = ["find", pathOf(group), "-xdev", "-uid", String(uid)];
+  const find = ["find", pathOf(group), "-xdev", "-user", String(uid)];
   return {
     id: `${name}/messages-${group}`,
     title: `remove what ${name} has sent in ${group} and nobody has taken`,
