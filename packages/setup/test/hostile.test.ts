@@ -88,4 +88,21 @@ describe("setup, against an agent or a machine that gets in its way", { skip: NE
     assert.notEqual(Number(machine.sh("id -u codebot")), first);
     assert.equal(machine.sh("stat -c %U /tmp/left-behind").trim(), "UNKNOWN");
   });
+
+  test("an apply after a removal that was stopped between account and group gives another uid", async (context) => {
+    const machine = await prepared(context);
+    assert.equal(apply(machine).status, 0);
+    const first = machine.sh("id -u codebot").trim();
+    const stopper = `
+      import { removeSetup, SystemMachine } from "/mnt/agentbus/packages/setup/dist/index.js";
+      const onMoment = ({ change, at }) => { if (change.id === "codebot/account-removed" && at === "acted") throw new Error("stopped"); };
+      await removeSetup(await SystemMachine.look(), { agentbus: ["false"], agents: ["codebot"], onMoment });`;
+    assert.match(machine.run([process.execPath, "--input-type=module", "--eval", stopper]).stderr, /stopped/);
+    // Where the group does not go with the account.
+    machine.sh(`getent group codebot || groupadd -g ${first} codebot`);
+    const { status, stderr } = apply(machine);
+    assert.equal(status, 0, stderr);
+    assert.notEqual(machine.sh("id -u codebot").trim(), first);
+    assert.match(apply(machine).stderr, /nothing to change/);
+  });
 });

@@ -10,23 +10,28 @@ const RANGES = { linux: [2_000, 59_999], darwin: [600, 9_999] } as const;
  */
 export class Numbers {
   readonly #taken: Set<number>;
+  /** Those of accounts, and of agents that were removed. */
+  readonly #uids: ReadonlySet<number>;
   readonly #ledger: Ledger;
   readonly #range: readonly [number, number];
 
-  private constructor(taken: Set<number>, ledger: Ledger, range: readonly [number, number]) {
+  private constructor(taken: Set<number>, uids: ReadonlySet<number>, ledger: Ledger, range: readonly [number, number]) {
     this.#taken = taken;
+    this.#uids = uids;
     this.#ledger = ledger;
     this.#range = range;
   }
 
   static async of(machine: Machine, ledger: Ledger): Promise<Numbers> {
     const [users, groups] = await Promise.all([machine.users(), machine.groups()]);
-    const taken = new Set([
-      ...users.flatMap(({ uid, gid }) => [uid, gid]),
-      ...groups.map(({ gid }) => gid),
-      ...ledger.retired.map(({ uid }) => uid),
-    ]);
-    return new Numbers(taken, ledger, RANGES[machine.flavour.platform]);
+    const uids = new Set([...users, ...ledger.retired].map(({ uid }) => uid));
+    const taken = new Set([...uids, ...users.map(({ gid }) => gid), ...groups.map(({ gid }) => gid)]);
+    return new Numbers(taken, uids, ledger, RANGES[machine.flavour.platform]);
+  }
+
+  /** The uid of an account whose own group is there already: the same number, unless somebody has it or had it. */
+  chooseBeside(gid: number, key: string): number {
+    return this.#uids.has(gid) ? this.choose(key) : gid;
   }
 
   /** The number that was promised to one of these keys, if it is still free, or another. */

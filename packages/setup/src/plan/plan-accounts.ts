@@ -49,7 +49,11 @@ async function planAgent(planning: Planning, agent: AgentSetup): Promise<Planned
   const claims = [await claimAccount(planning, name, existing), await claimGroup(planning, name, name)];
   if (claims.includes("foreign") || (existing === undefined && refuseOccupiedHome(planning, name))) return undefined;
   const ownGroup = await machine.group(name);
-  const uid = existing?.uid ?? ownGroup?.gid ?? numbers.choose(`account:${name}`, `group:${name}`);
+  const uid =
+    existing?.uid ??
+    (ownGroup === undefined
+      ? numbers.choose(`account:${name}`, `group:${name}`)
+      : numbers.chooseBeside(ownGroup.gid, `account:${name}`));
   const home = existing?.home ?? `${machine.flavour.homesDir}/${name}`;
   const gid = ownGroup?.gid ?? uid;
   const kept = claims[0] === "adopted" ? existing?.shell : undefined;
