@@ -36,6 +36,8 @@ function commandLines(action: Action, flavour: Flavour): string[] {
       ? [...action.inShort]
       : [`as ${action.as.name}, in ${action.as.home}:`, ...action.inShort];
   }
+  // What is no command does not look like one.
+  if (action.kind === "write" || action.kind === "note") return [commandText(action, flavour)];
   return commandText(action, flavour)
     .split("\n")
     .map((line, index) => (index === 0 ? `$ ${line}` : `  ${line}`));

@@ -1,6 +1,7 @@
 import { stateDir } from "../ledger.js";
 import type { Machine } from "../machine.js";
 import type { Change } from "../plan/change.js";
+import { quoteWord } from "../plan/command-text.js";
 import type { Removing } from "./plan-removal.js";
 
 /** archive: packed into a file that only root reads, then deleted. */
@@ -41,6 +42,7 @@ function archiving(machine: Machine, name: string, home: string, at: Date): Chan
   const dir = `${stateDir(machine.flavour)}/homes`;
   const archive = `${dir}/${name}-${at.toISOString().replaceAll(/[-:]/g, "").replace(/\..*/, "Z")}.tar.gz`;
   const parent = home.slice(0, home.lastIndexOf("/")) || "/";
+  const directory = home.slice(home.lastIndexOf("/") + 1);
   const script = [
     "set -eu; umask 077",
     'mkdir -p -m 0700 "$1"; chmod 0700 "$1"',
@@ -53,7 +55,8 @@ function archiving(machine: Machine, name: string, home: string, at: Date): Chan
       title: `pack ${home} into ${archive}`,
       action: {
         kind: "run",
-        argv: ["sh", "-c", script, "sh", dir, archive, parent, home.slice(home.lastIndexOf("/") + 1)],
+        argv: ["sh", "-c", script, "sh", dir, archive, parent, directory],
+        inShort: [`$ tar -C ${quoteWord(parent)} -czf ${archive} -- ${quoteWord(directory)}    # for root alone`],
         timeoutMs: 3_600_000,
       },
       hasTakenEffect: (on) => Promise.resolve(on.stat(archive)?.isFile() === true),
