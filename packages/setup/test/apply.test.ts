@@ -140,4 +140,24 @@ describe("apply", { skip: NEEDS_NAMESPACES }, () => {
     assert.equal(status, 0, stderr);
     assert.match(apply(machine).stderr, /nothing to change/);
   });
+
+  test("keys in the environment file reach the agent's sessions as they are written, and nothing in it is run", async (context) => {
+    const machine = await prepared(context);
+    assert.equal(apply(machine).status, 0);
+    const keys = [
+      "# a comment",
+      "KEY=a b $HOME $(touch /tmp/run) 'c",
+      'QUOTED="x y"',
+      "UID=0",
+      "touch /tmp/run",
+      "LAST=no line end",
+    ];
+    machine.must(["su", "codebot", "-c", "cat > ~/.config/agentbus/env"], { input: keys.join("\n") });
+    for (const shell of ["/bin/bash", "/bin/sh"]) {
+      machine.sh(`usermod -s ${shell} codebot`);
+      const { stdout, stderr } = machine.setup(["run", "codebot", "--", "printenv", "KEY", "QUOTED", "LAST"]);
+      assert.equal(stdout, "a b $HOME $(touch /tmp/run) 'c\nx y\nno line end\n", stderr);
+    }
+    assert.equal(machine.run(["test", "-e", "/tmp/run"]).status, 1);
+  });
 });

@@ -1,5 +1,6 @@
 import type { Machine } from "../machine.js";
 import { octal } from "@agentbus/core";
+import { READ_LINES } from "../services/environment-loader.js";
 import { requireRootsDirectories, UnsafePath } from "../system/root-file.js";
 import { script, succeeds, unseen } from "./as-agent.js";
 import type { Change } from "./change.js";
@@ -119,7 +120,11 @@ function shellFiles(machine: Machine, planned: PlannedAgent): Change {
     BEGIN,
     "# agentbus setup keeps this block as it is.",
     `umask ${umask.toString(8).padStart(3, "0")}`,
-    `if [ -r "$HOME/${environment}" ]; then set -a; . "$HOME/${environment}"; set +a; fi`,
+    `if [ -r "$HOME/${environment}" ]; then`,
+    ...READ_LINES.map((line, index) => (index === 0 ? `  ${line}` : `    ${line.replace(/;$/, "")}`)),
+    `  done < "$HOME/${environment}"`,
+    "  unset _line _name _value",
+    "fi",
     END,
   ].join("\n");
   const inShort = [
