@@ -8,11 +8,11 @@ export async function filesOf(machine: Machine, uid: number): Promise<{ paths: s
   // busybox's find knows no types of filesystems.
   if (machine.flavour.accountTools === "busybox")
     return listed(
-      (await machine.run(["find", "/", "-xdev", "-uid", String(uid), "-print0"], { timeoutMs: TIMEOUT_MS })).stdout,
+      (await machine.run(["find", "/", "-xdev", "-user", String(uid), "-print0"], { timeoutMs: TIMEOUT_MS })).stdout,
     );
   const others = ["proc", "sysfs", "devtmpfs", "cgroup2", "nfs", "nfs4", "cifs", "fuse.sshfs", "9p"];
   const skip = others.flatMap((type, index) => [...(index === 0 ? [] : ["-o"]), "-fstype", type]);
-  const argv = ["find", "/", "(", ...skip, ")", "-prune", "-o", "-uid", String(uid), "-print0"];
+  const argv = ["find", "/", "(", ...skip, ")", "-prune", "-o", "-user", String(uid), "-print0"];
   return listed((await machine.run(argv, { timeoutMs: TIMEOUT_MS })).stdout);
 }
 

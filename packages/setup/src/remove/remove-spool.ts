@@ -12,7 +12,7 @@ export function agentSpoolRemoval(machine: Machine, name: string, uid: number, i
   const changes: Change[] = [];
   for (const group of machine.list(SPOOLS_DIR) ?? []) {
     if (machine.stat(pathOf(group))?.isDirectory() !== true) continue;
-    changes.push(ownRemoval(machine, group, name, uid));
+    changes.push(...ownRemoval(machine, group, name, uid));
     if (isOurs) changes.push(messageRemoval(group, name, uid));
   }
   return changes;
@@ -22,22 +22,26 @@ export function agentSpoolRemoval(machine: Machine, name: string, uid: number, i
  * Everything of its uid that lies directly in these directories, found when the step runs: until its processes were killed, it could
  * make more than there was when the removal was planned. The directories are root's and sticky, so nobody can exchange an entry.
  */
-function ownRemoval(machine: Machine, group: string, name: string, uid: number): Change {
+function ownRemoval(machine: Machine, group: string, name: string, uid: number): Change[] {
   const dirs = ["subscriptions", "outbox", "run", "pipes", "queues"].map((part) => pathOf(group, part));
   const areThere = dirs.filter((dir) => machine.stat(dir)?.isDirectory() === true);
-  return {
-    id: `${name}/spool-${group}`,
-    title: `remove what ${name} has in the spool ${group}`,
-    action: {
-      kind: "run",
-      argv: [
-        ...["find", ...areThere, "-mindepth", "1", "-maxdepth", "1", "-user", String(uid)],
-        ...["-exec", ...deletionOf(machine, ["{}"]), ";"],
-      ],
+  // Without one, find would look where it is started.
+  if (areThere.length === 0) return [];
+  return [
+    {
+      id: `${name}/spool-${group}`,
+      title: `remove what ${name} has in the spool ${group}`,
+      action: {
+        kind: "run",
+        argv: [
+          ...["find", ...areThere, "-mindepth", "1", "-maxdepth", "1", "-user", String(uid)],
+          ...["-exec", ...deletionOf(machine, ["{}"]), ";"],
+        ],
+      },
+      ifStill: true,
+      hasTakenEffect: (on) => Promise.resolve(areThere.every((dir) => ofUid(on, dir, uid).length === 0)),
     },
-    ifStill: true,
-    hasTakenEffect: (on) => Promise.resolve(areThere.every((dir) => ofUid(on, dir, uid).length === 0)),
-  };
+  ];
 }
 
 function ofUid(machine: Machine, dir: string, uid: number): string[] {
