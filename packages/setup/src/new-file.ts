@@ -2,7 +2,8 @@ import { applyEdits, modify, parse } from "jsonc-parser";
 import { BusError } from "@agentbus/core";
 import { objectionTo } from "./names.js";
 
-const FORMAT = { formattingOptions: { tabSize: 2, insertSpaces: true, eol: "\n" } } as const;
+/** Of what is in "agents". */
+const INDENT = "    ";
 const SCHEMA = "https://unpkg.com/@agentbus/core/dist/schemas/setup.schema.json";
 
 export interface FirstSetup {
@@ -24,7 +25,7 @@ export function firstSetupText({ agents, human, group }: FirstSetup): string {
     groups: { [group]: {} },
     agents: Object.fromEntries(agents.map((name) => [name, firstAgent(name, [group])])),
   };
-  return `${JSON.stringify(setup, undefined, 2)}\n`;
+  return `${written(setup)}\n`;
 }
 
 /** The text with one agent more, and everything else as it was written. @throws BusError ERR_SETUP_FILE */
@@ -32,12 +33,28 @@ export function withAgent(text: string, name: string, groups: readonly string[] 
   requireNames([name]);
   const { groups: known = {} } = parse(text) as { groups?: Record<string, unknown> };
   const agent = firstAgent(name, groups ?? Object.keys(known).slice(0, 1));
-  return applyEdits(text, modify(text, ["agents", name], agent, FORMAT));
+  // Formatted by us: jsonc-parser would format what stands beside it as well.
+  const [edit] = modify(text, ["agents", name], agent, {});
+  if (edit === undefined) return text;
+  const [comma, isFirst] = edit.content.startsWith(",") ? [",", false] : ["", true];
+  const lines = `${JSON.stringify(name)}: ${written(agent)}`.replaceAll("\n", `\n${INDENT}`);
+  const content = `${comma}\n${INDENT}${lines}${isFirst ? "\n  " : ""}`;
+  return applyEdits(text, [{ ...edit, content }]);
 }
 
 /** The text without an agent; the same when it is not in it. */
 export function withoutAgent(text: string, name: string): string {
-  return applyEdits(text, modify(text, ["agents", name], undefined, FORMAT));
+  return applyEdits(text, modify(text, ["agents", name], undefined, {}));
+}
+
+/** As people write it: a list of one name, and objects of short values, on one line. */
+function written(value: unknown): string {
+  return JSON.stringify(value, undefined, 2)
+    .replaceAll(/\[\s+("[^"\n]*")\s+\]/g, "[$1]")
+    .replaceAll(/\{\n((?:\s+"[^"\n]+": (?:"[^"\n]*"|[0-9]+|\["[^"\n]*"\]),?\n)+)\s*\}/g, (whole, fields: string) => {
+      const line = `{ ${fields.trim().replaceAll(/\n\s+/g, " ")} }`;
+      return line.length <= 90 ? line : whole;
+    });
 }
 
 function firstAgent(name: string, groups: readonly string[]) {
