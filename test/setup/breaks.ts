@@ -161,6 +161,17 @@ os.setxattr("/home/anna", "system.posix_acl_access", acl)'`,
       finds: { check: "login-path-closed", agent: "codebot" },
     },
     {
+      title: "an agent has a start file that goes before the one of setup",
+      script: "echo 'umask 000' > /home/reviewer/.bash_profile; chown reviewer:reviewer /home/reviewer/.bash_profile",
+      finds: { check: "login-umask", agent: "reviewer" },
+    },
+    {
+      title: "a program of everybody's PATH is a link to one of an agent",
+      script:
+        "cp /bin/true /home/auditor/tool; chown auditor /home/auditor/tool; ln -s /home/auditor/tool /usr/local/sbin/tool",
+      finds: { check: "system-unwritable", agent: "auditor" },
+    },
+    {
       title: "a socket in /tmp is open to all",
       script:
         "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"/tmp/tool.sock\")'; chmod 0777 /tmp/tool.sock; chown reviewer /tmp/tool.sock",

@@ -32,7 +32,7 @@ test("what verify finds", { skip: NEEDS_NAMESPACES }, async (context) => {
       if (!expected.has("*")) assert.deepEqual(others, []);
     });
     await context.test("the commands that it gives mend all of it", () => {
-      for (const fix of new Set(findings.map((finding) => finding.fix))) machine.sh(fix);
+      for (const fix of new Set(findings.map((finding) => finding.fix))) machine.mend(fix);
       assert.deepEqual(machine.errors(), []);
     });
   }

@@ -1,4 +1,4 @@
-import type { Trouble } from "./finding.js";
+import type { Tried } from "./finding.js";
 import type { Examination, ProbedAgent } from "./examination.js";
 
 /** One guarantee, and how it is tried. */
@@ -13,10 +13,10 @@ interface Guarantee {
 
 /** Tried for each agent by itself. */
 export interface AgentCheck extends Guarantee {
-  readonly ofAgent: (agent: ProbedAgent, examination: Examination) => Promise<Trouble[]>;
+  readonly ofAgent: (agent: ProbedAgent, examination: Examination) => Promise<Tried>;
 }
 
 /** Tried once. */
 export interface MachineCheck extends Guarantee {
-  readonly ofMachine: (examination: Examination) => Promise<Trouble[]>;
+  readonly ofMachine: (examination: Examination) => Promise<Tried>;
 }

@@ -1,6 +1,7 @@
 import type { Check } from "./check.js";
 import { accountsProbed, ofAccount, ofSpoolGroups } from "./checks/account.js";
 import { ofHumans } from "./checks/humans.js";
+import { ofLogin } from "./checks/login.js";
 import { ofOtherAgents } from "./checks/other-agents.js";
 import { ofOwnBus } from "./checks/own-bus.js";
 import { ofOwnHome } from "./checks/own-home.js";
@@ -18,7 +19,7 @@ export interface Family {
 /** All that is tried, in the order in which it is told. docs/verify.md lists the same. */
 export const FAMILIES: readonly Family[] = [
   { title: "Its account", checks: [accountsProbed, ...ofAccount, ...ofSpoolGroups] },
-  { title: "Its home", checks: ofOwnHome },
+  { title: "Its home", checks: [...ofOwnHome, ...ofLogin] },
   { title: "Humans", checks: ofHumans },
   { title: "Other agents", checks: ofOtherAgents },
   { title: "The system", checks: ofSystem },

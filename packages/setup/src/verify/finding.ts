@@ -37,6 +37,9 @@ export interface Verdict {
 /** A finding before it is known which check it belongs to. */
 export type Trouble = Omit<VerifyFinding, "check">;
 
+/** What came of a check; undefined: there was nothing to try it on. */
+export type Tried = readonly Trouble[] | undefined;
+
 /** True when the isolation does not hold, or could not be shown to. */
 export function hasErrors({ findings }: Verdict): boolean {
   return findings.some(({ severity }) => severity === "error");

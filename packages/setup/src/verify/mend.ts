@@ -9,6 +9,10 @@ export function applyCommand(setup: Setup): string {
   return `agentbus setup apply ${shellQuote(setup.path)}`;
 }
 
+export function planCommand(setup: Setup): string {
+  return `agentbus setup plan ${shellQuote(setup.path)}`;
+}
+
 /** In a directory of an account, root could be led elsewhere by a link that the account puts there. */
 export function asAccount(user: string, command: string): string {
   return `sudo -u ${shellQuote(user)} ${command}`;
@@ -27,6 +31,7 @@ export function closeToOthers(path: string): string {
 
 /** What makes something of the system's unwritable for an account that can write to it. */
 export function takeWriting(path: string, stat: Stats | undefined, uid: number): string {
+  if (stat?.isSymbolicLink() === true) return `rm ${shellQuote(path)}`; // it leads to what is the account's
   const close = `chmod go-w ${shellQuote(path)}`;
   return stat?.uid === uid ? `chown root ${shellQuote(path)} && ${close}` : close;
 }

@@ -137,31 +137,21 @@ const MAX_DEPTH = "6";
 const MAX_ENV_FILES = 500;
 const SEARCH_WITHIN_MS = 10_000;
 
-/**
- * Where the human keeps .env files, by a search as the human: so it enters what the human may enter, and nothing that links lead to.
- * What it does not find in time is not tried.
- */
-export async function findEnvFiles(machine: Machine, human: Account): Promise<string[]> {
+export interface EnvFiles {
+  readonly paths: readonly string[];
+  /** False when the search took too long, or found too many. */
+  readonly isComplete: boolean;
+}
+
+/** Where the human keeps .env files, by a search as the human: so it enters what the human may enter, and nothing that links lead to. */
+export async function findEnvFiles(machine: Machine, human: Account): Promise<EnvFiles> {
   const skipped = ["node_modules", ".git", ".cache", "Library"].flatMap((name) => ["-o", "-name", name]).slice(1);
-  const { stdout } = await machine.run(
-    [
-      "find",
-      human.home,
-      "-xdev",
-      "-maxdepth",
-      MAX_DEPTH,
-      "(",
-      ...skipped,
-      ")",
-      "-prune",
-      "-o",
-      "-type",
-      "f",
-      "-name",
-      ".env*",
-      "-print0",
-    ],
+  const wanted = ["-type", "f", "-name", ".env*", "-print0"];
+  const { status, stdout } = await machine.run(
+    ["find", human.home, "-xdev", "-maxdepth", MAX_DEPTH, "(", ...skipped, ")", "-prune", "-o", ...wanted],
     { as: human, timeoutMs: SEARCH_WITHIN_MS },
   );
-  return stdout.split("\0").filter(Boolean).slice(0, MAX_ENV_FILES);
+  const paths = stdout.split("\0").filter(Boolean);
+  // 1: some directory was not to be entered, by the human either.
+  return { paths: paths.slice(0, MAX_ENV_FILES), isComplete: status <= 1 && paths.length <= MAX_ENV_FILES };
 }

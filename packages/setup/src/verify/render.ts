@@ -41,10 +41,24 @@ function renderCheck({ id, sentence }: Check, { findings, passed }: Verdict, col
   const head = wrap(`${sentence} (${id})`, columns - LABEL_WIDTH).map((line, index) =>
     index === 0 ? `${paint(worst ?? "ok", label.padEnd(LABEL_WIDTH))}${line}` : margin + line,
   );
-  return [...head, ...found.flatMap((finding) => renderFinding(finding, columns, margin))];
+  return [...head, ...alike(found).flatMap((group) => renderFindings(group, columns, margin))];
 }
 
-function renderFinding({ message, evidence, fix }: VerifyFinding, columns: number, margin: string): string[] {
+/** What is the same for several agents is told once. */
+function alike(findings: readonly VerifyFinding[]): VerifyFinding[][] {
+  const groups = new Map<string, VerifyFinding[]>();
+  for (const finding of findings) {
+    const key = JSON.stringify([finding.severity, finding.message, finding.fix]);
+    groups.set(key, [...(groups.get(key) ?? []), finding]);
+  }
+  return [...groups.values()];
+}
+
+function renderFindings([first, ...others]: readonly VerifyFinding[], columns: number, margin: string): string[] {
+  if (first === undefined) return [];
+  const { message, fix } = first;
+  const names = others.flatMap(({ agent }) => agent ?? []);
+  const evidence = names.length === 0 ? first.evidence : `${first.evidence}; the same as ${names.join(", ")}`;
   const field = (name: string, text: string) =>
     wrap(text, columns - LABEL_WIDTH - 7).map(
       (line, index) => `${margin}${(index === 0 ? name : "").padEnd(7)}${line}`,

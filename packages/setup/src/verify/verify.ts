@@ -4,7 +4,7 @@ import type { Setup } from "../setup.js";
 import type { Check } from "./check.js";
 import { FAMILIES } from "./checks.js";
 import { beginExamination, endExamination, type Examination } from "./examination.js";
-import type { PassedCheck, Trouble, Verdict, VerifyFinding } from "./finding.js";
+import type { PassedCheck, Tried, Verdict, VerifyFinding } from "./finding.js";
 import { applyCommand } from "./mend.js";
 
 export interface VerifyOptions {
@@ -25,6 +25,7 @@ export async function verify(setup: Setup, machine: Machine, { agentbus }: Verif
     const passed: PassedCheck[] = [];
     for (const check of FAMILIES.flatMap(({ checks }) => checks)) {
       for (const { agent, troubles } of await examine(check, examination)) {
+        if (troubles === undefined) continue;
         findings.push(...troubles.map((trouble) => ({ check: check.id, ...trouble })));
         if (troubles.length === 0) passed.push({ check: check.id, ...(agent === undefined ? {} : { agent }) });
       }
@@ -37,7 +38,7 @@ export async function verify(setup: Setup, machine: Machine, { agentbus }: Verif
 
 interface Examined {
   readonly agent?: string;
-  readonly troubles: readonly Trouble[];
+  readonly troubles: Tried;
 }
 
 async function examine(check: Check, examination: Examination): Promise<Examined[]> {
@@ -52,11 +53,7 @@ async function examine(check: Check, examination: Examination): Promise<Examined
 }
 
 /** A check that cannot be finished has not passed: an agent could have seen to that. */
-async function orUnfinished(
-  run: () => Promise<Trouble[]>,
-  { setup }: Examination,
-  agent?: string,
-): Promise<readonly Trouble[]> {
+async function orUnfinished(run: () => Promise<Tried>, { setup }: Examination, agent?: string): Promise<Tried> {
   try {
     return await run();
   } catch (error) {

@@ -102,8 +102,13 @@ export class SandboxMachine {
     });
   }
 
+  /**
+   * With a uid far from those of the accounts that other tests make on the real machine: they kill by uid, and see the processes of
+   * this one.
+   */
   addHuman(name: string): void {
-    this.must(["useradd", "--create-home", "--user-group", "--shell", "/bin/bash", name]);
+    const uids = ["--key", "UID_MIN=41000", "--key", "UID_MAX=41999"];
+    this.must(["useradd", "--create-home", "--user-group", ...uids, "--shell", "/bin/bash", name]);
   }
 
   write(path: string, text: string): void {

@@ -3,7 +3,7 @@ import type { AgentCheck } from "../check.js";
 import type { Examination, ProbedAgent, ProbedHuman } from "../examination.js";
 import type { Trouble } from "../finding.js";
 import { closeToOthers } from "../mend.js";
-import { dotfilesIn, findEnvFiles, secretsIn, startFilesIn } from "../places-of-humans.js";
+import { dotfilesIn, secretsIn, startFilesIn } from "../places-of-humans.js";
 import type { Attempt } from "../probe/attempt.js";
 import { allowedOf, listed, untriedOf } from "../trials.js";
 
@@ -24,13 +24,15 @@ export const ofHumans: readonly AgentCheck[] = [
   {
     id: "human-secrets-closed",
     sentence: "it reads no key, credential, browser profile, keychain or .env file of a human",
-    ofAgent: ofEachHuman(async (agent, human, { machine }) => {
+    ofAgent: ofEachHuman(async (agent, human, { envFiles }) => {
       const { home } = human.account;
-      const places = [...secretsIn(home), ...(await findEnvFiles(machine, human.account))];
-      const attempts = await agent.probe.run("tryReading", places);
+      const { paths, isComplete } = envFiles.get(human.name) ?? { paths: [], isComplete: false };
+      const attempts = await agent.probe.run("tryReading", [...secretsIn(home), ...paths]);
       const opened = allowedOf(attempts).map(({ path }) => path);
-      if (opened.length === 0) return untriedOf(attempts, agent.name);
+      const unsearched = isComplete ? [] : [notSearched(agent, human)];
+      if (opened.length === 0) return [...untriedOf(attempts, agent.name), ...unsearched];
       return [
+        ...unsearched,
         {
           severity: "error",
           agent: agent.name,
@@ -85,8 +87,19 @@ type OfOneHuman = (agent: ProbedAgent, human: ProbedHuman, examination: Examinat
 
 function ofEachHuman(examine: OfOneHuman): AgentCheck["ofAgent"] {
   return async (agent, examination) => {
+    if (examination.humans.length === 0) return undefined;
     const troubles = examination.humans.map((human) => examine(agent, human, examination));
     return (await Promise.all(troubles)).flat();
+  };
+}
+
+function notSearched({ name }: ProbedAgent, { name: human, account }: ProbedHuman): Trouble {
+  return {
+    severity: "warning",
+    agent: name,
+    message: `not all .env files of ${human} could be tried`,
+    evidence: "the search for them did not finish",
+    fix: `find ${shellQuote(account.home)} -name '.env*' -perm /077 -ls`,
   };
 }
 

@@ -8,6 +8,7 @@ export const ofOtherAgents: readonly AgentCheck[] = [
     id: "agent-homes-closed",
     sentence: "it cannot enter, list or change the home of another agent",
     async ofAgent(agent, { agents }) {
+      if (agents.length < 2) return undefined;
       const troubles: Trouble[] = [];
       for (const other of agents.filter(({ name }) => name !== agent.name)) {
         const { home } = other.account;
@@ -34,6 +35,7 @@ export const ofOtherAgents: readonly AgentCheck[] = [
     id: "agent-secrets-closed",
     sentence: "it reads no environment file, key or credential of another agent",
     async ofAgent(agent, { agents }) {
+      if (agents.length < 2) return undefined;
       const troubles: Trouble[] = [];
       for (const other of agents.filter(({ name }) => name !== agent.name)) {
         const { home } = other.account;

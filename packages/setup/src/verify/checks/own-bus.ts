@@ -1,7 +1,9 @@
 import { diagnose, shellQuote } from "@agentbus/core";
+import { makePlan } from "../../plan/make-plan.js";
 import type { AgentCheck, MachineCheck } from "../check.js";
 import type { Trouble } from "../finding.js";
 
+import { applyCommand, planCommand } from "../mend.js";
 import { spoolDirOf } from "../spool-dir.js";
 import { membersOf, withBus } from "../with-bus.js";
 
@@ -67,6 +69,26 @@ export const ofOwnBus: readonly (AgentCheck | MachineCheck)[] = [
         );
       });
       return (await Promise.all(troubles)).flat();
+    },
+  },
+  {
+    id: "nothing-to-apply",
+    sentence: "the machine is as the file says, so that another apply would change nothing",
+    async ofMachine({ setup, machine }) {
+      const { changes, conflicts } = await makePlan(setup, machine);
+      const blocked = conflicts.map(({ problem, fix }): Trouble => {
+        const message = `apply cannot go on: ${problem}`;
+        return { severity: "warning", message, evidence: fix, fix: planCommand(setup) };
+      });
+      const open = changes.map(({ id, title }): Trouble => {
+        return {
+          severity: "warning",
+          message: `apply would ${title}`,
+          evidence: `planned ${id}`,
+          fix: applyCommand(setup),
+        };
+      });
+      return [...blocked, ...open];
     },
   },
   {

@@ -19,7 +19,7 @@ export const ofProcesses: readonly AgentCheck[] = [
     id: "processes-opaque",
     sentence: "it cannot trace a process of root, of a human or of another agent, nor read its environment",
     async ofAgent(agent, examination) {
-      if (examination.machine.flavour.platform === "darwin") return []; // ps(1) there shows an environment to its account alone
+      if (examination.machine.flavour.platform === "darwin") return undefined; // ps(1) there shows an environment to its account alone
       const pids = await targetsFor(agent, examination);
       const attempts = await agent.probe.run("tryReadingProcesses", [1, process.pid, ...pids]);
       return [...(await describe(agent, attempts, "looks into", examination)), ...untriedOf(attempts, agent.name)];

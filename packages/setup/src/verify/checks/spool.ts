@@ -1,7 +1,7 @@
 import { shellQuote } from "@agentbus/core";
 import type { MachineCheck } from "../check.js";
 import type { Examination, ProbedAgent } from "../examination.js";
-import type { Trouble } from "../finding.js";
+import type { Tried, Trouble } from "../finding.js";
 import { asAccount } from "../mend.js";
 import type { Attempt } from "../probe/attempt.js";
 import { initCommand, spoolDirOf } from "../spool-dir.js";
@@ -18,7 +18,7 @@ export const ofSpool: readonly MachineCheck[] = [
     ofMachine: ofEachGroup(async (group, examination) => {
       const members = membersOf(group, examination);
       const outsiders = examination.agents.filter(({ wish }) => !wish.groups.includes(group));
-      if (outsiders.length === 0) return [];
+      if (outsiders.length === 0) return undefined;
       return withBus(group, members.slice(0, 1), async ([seat], topic, token) => {
         const message = await seat?.member.probe.run("leaveMessage", group, `${topic}.kept`, token);
         const troubles = outsiders.map((outsider) => tryFromOutside(outsider, group, members, message));
@@ -29,7 +29,7 @@ export const ofSpool: readonly MachineCheck[] = [
   {
     id: "senders-unforgeable",
     sentence: "a message in another's name is refused by whoever receives it",
-    ofMachine: ofEachGroup((group, examination) =>
+    ofMachine: ofEachPair((group, examination) =>
       withBus(group, membersOf(group, examination), async (seats, topic) => {
         const troubles: Trouble[] = [];
         for (const { member: forger } of seats.filter(({ member }) => isAgent(member, examination))) {
@@ -45,7 +45,7 @@ export const ofSpool: readonly MachineCheck[] = [
   {
     id: "messages-untouchable",
     sentence: "it can neither change, replace, rename nor remove a message of another, nor move a subscription away",
-    ofMachine: ofEachGroup((group, examination) =>
+    ofMachine: ofEachPair((group, examination) =>
       withBus(group, membersOf(group, examination), async (seats, topic, token) => {
         const troubles: Trouble[] = [];
         for (const [index, { member }] of seats.filter((seat) => isAgent(seat.member, examination)).entries()) {
@@ -72,7 +72,7 @@ export const ofSpool: readonly MachineCheck[] = [
   {
     id: "inboxes-closed",
     sentence: "it can neither list another's inbox nor look into what the other sends, handles or has given up",
-    ofMachine: ofEachGroup(async (group, examination) => {
+    ofMachine: ofEachPair(async (group, examination) => {
       const members = membersOf(group, examination);
       const agents = members.filter((member) => isAgent(member, examination));
       const troubles = agents.flatMap((agent) =>
@@ -83,15 +83,23 @@ export const ofSpool: readonly MachineCheck[] = [
   },
 ];
 
-function ofEachGroup(
-  examine: (group: string, examination: Examination) => Promise<Trouble[]>,
-): MachineCheck["ofMachine"] {
+function ofEachGroup(examine: (group: string, examination: Examination) => Promise<Tried>): MachineCheck["ofMachine"] {
   return async (examination) => {
-    const troubles: Trouble[] = [];
+    const tried: Tried[] = [];
     // One after the other: an account has one seat.
-    for (const { name } of examination.setup.groups) troubles.push(...(await examine(name, examination)));
-    return troubles;
+    for (const { name } of examination.setup.groups) tried.push(await examine(name, examination));
+    const troubles = tried.filter((each) => each !== undefined);
+    return troubles.length === 0 ? undefined : troubles.flat();
   };
+}
+
+/** For what takes an agent, and somebody whom it could harm. */
+function ofEachPair(examine: (group: string, examination: Examination) => Promise<Tried>): MachineCheck["ofMachine"] {
+  return ofEachGroup(async (group, examination) => {
+    const members = membersOf(group, examination);
+    const hasPair = members.length > 1 && members.some((member) => isAgent(member, examination));
+    return hasPair ? examine(group, examination) : undefined;
+  });
 }
 
 function isAgent(member: Member, { agents }: Examination): boolean {

@@ -15,7 +15,7 @@ export const ofSudo: readonly AgentCheck[] = [
     sentence: "sudo knows exactly the rules of the file for it, and hands on nothing of its environment",
     async ofAgent(agent, examination) {
       const { machine, setup } = examination;
-      if (machine.flavour.sudo === "none") return [];
+      if (machine.flavour.sudo === "none") return undefined;
       const check = await sudoCheck(machine, agent.wish, await groupNamesOf(agent, machine));
       if (check === undefined) return [notListed(agent)];
       const { grants, missing, weakSettings, objections } = check;
@@ -54,7 +54,7 @@ export const ofSudo: readonly AgentCheck[] = [
     sentence: "sudo refuses it everything else: shells, other arguments, and becoming a human",
     async ofAgent(agent, examination) {
       const { machine, humans, agents } = examination;
-      if (machine.flavour.sudo === "none") return [];
+      if (machine.flavour.sudo === "none") return undefined;
       const others = [...humans, ...agents].map(({ name }) => name).filter((name) => name !== agent.name);
       const answers = await agent.probe.run("askSudo", questionsBeyond(agent, others));
       const allowed = answers.filter(({ isAllowed }) => isAllowed === true);
@@ -77,6 +77,7 @@ export const ofSudo: readonly AgentCheck[] = [
     id: "sudo-commands-unwritable",
     sentence: "it cannot change a program that sudo lets it run, nor a directory above it",
     async ofAgent({ name, wish, account, probe }, { machine }) {
+      if (wish.sudo.length === 0) return undefined;
       const paths = new Set(wish.sudo.flatMap(({ command: [path] }) => [path, ...ancestorsOf(path)]));
       const attempts = await probe.run("tryWriting", [...paths]);
       const troubles = allowedOf(attempts).map(({ path }): Trouble => ({

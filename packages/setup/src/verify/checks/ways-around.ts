@@ -174,9 +174,9 @@ function job(name: string, what: string, path: string, fix: string): Trouble {
   return { severity: "warning", agent: name, message: `${name} has ${what}`, evidence: `${path} is there`, fix };
 }
 
-function quietly<Result>(look: () => Result): Result | undefined {
+function quietly<Result>(action: () => Result): Result | undefined {
   try {
-    return look();
+    return action();
   } catch {
     return undefined;
   }

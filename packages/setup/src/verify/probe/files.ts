@@ -31,13 +31,9 @@ export function tryWriting(paths: readonly string[]): Attempt[] {
 
 /** Of the files in directories, links followed, those that can be written to. */
 export function writableFilesIn(dirs: readonly string[]): string[] {
-  return dirs
-    .flatMap((dir) =>
-      namesIn(dir)
-        .map((name) => `${dir}/${name}`)
-        .filter(isWritableFile),
-    )
-    .slice(0, MAX_NAMED);
+  const real = new Set(dirs.flatMap((dir) => realPathOf(dir) ?? []));
+  const paths = [...real].flatMap((dir) => namesIn(dir).map((name) => `${dir}/${name}`));
+  return paths.filter(isWritableFile).slice(0, MAX_NAMED);
 }
 
 /** Whether a program can be started. */
@@ -83,6 +79,15 @@ function isWritableFile(path: string): boolean {
     return fs.statSync(path).isFile();
   } catch {
     return false;
+  }
+}
+
+/** /bin is a link to /usr/bin on most systems. */
+function realPathOf(dir: string): string | undefined {
+  try {
+    return fs.realpathSync(dir);
+  } catch {
+    return undefined;
   }
 }
 

@@ -31,7 +31,7 @@ function runSudo(args: readonly string[]): { status: number | undefined; output:
       ...{ ...LIMITS, encoding: "latin1", stdio: ["ignore", "pipe", "pipe"], cwd: "/" },
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
     });
-    if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT") continue;
+    if (error !== undefined && "code" in error && error.code === "ENOENT") continue;
     return { status: status ?? undefined, output: `${stdout}${stderr}`.slice(0, 2_000) };
   }
   return { status: undefined, output: "there is no sudo" };
