@@ -73,4 +73,17 @@ describe("removal", { skip: NEEDS_NAMESPACES }, () => {
     assert.equal(machine.setup(["remove", "--all", "--yes"]).status, 0);
     assertSame(machine.snapshot(), before, "as before");
   });
+
+  test("a spool that was there before setup stays, also when setup has put it right", async (context) => {
+    const machine = await prepared(context);
+    machine.sh(`groupadd agents && ${process.execPath} ${machine.agentbus} init --group agents 2>/dev/null`);
+    machine.sh("chmod 2770 /var/spool/agentbus/agents/subscriptions");
+    const adopted = apply(machine, "--adopt", "agents");
+    assert.equal(adopted.status, 0, adopted.stderr);
+    assert.equal(machine.sh("stat -c %a /var/spool/agentbus/agents/subscriptions").trim(), "3770");
+    const { status, stderr } = machine.setup(["remove", "--all", "--yes"]);
+    assert.equal(status, 0, stderr);
+    assert.equal(machine.run(["test", "-f", "/var/spool/agentbus/agents/spool.json"]).status, 0);
+    assert.equal(machine.run(["getent", "group", "agents"]).status, 0);
+  });
 });

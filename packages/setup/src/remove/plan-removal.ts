@@ -185,10 +185,11 @@ async function removalOfRest(removing: Removing): Promise<Change[]> {
 
 /** The directory of all spools goes with the last of them. */
 function rootOfSpools(machine: Machine, entries: readonly Origin[]): Change[] {
-  const spools = new Set(entries.flatMap(({ key }) => (key.startsWith("spool:") ? [key.slice("spool:".length)] : [])));
+  const spools = new Set(
+    entries.flatMap(({ key, how }) => (key.startsWith("spool:") && how === "made" ? [key.slice("spool:".length)] : [])),
+  );
   const names = machine.list(SPOOLS_DIR);
-  if (names === undefined || (spools.size === 0 && names.length > 0) || names.some((name) => !spools.has(name)))
-    return [];
+  if (names === undefined || spools.size === 0 || names.some((name) => !spools.has(name))) return [];
   const isGone = (on: Machine) => Promise.resolve(on.stat(SPOOLS_DIR) === undefined);
   return [
     {
