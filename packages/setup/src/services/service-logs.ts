@@ -1,5 +1,5 @@
 import type { Flavour } from "../machine.js";
-import { launchdLabel, logPath } from "./launchd-plist.js";
+import { logPath } from "./launchd-plist.js";
 import { unitName } from "./systemd-unit.js";
 
 export interface LogOptions {
@@ -28,19 +28,5 @@ export function logsCommand(
     "--lines",
     String(lines),
     ...(follow ? ["--follow"] : []),
-  ];
-}
-
-/** What launchd itself says about it: starts, exits, throttling. */
-export function launchdLogCommand(agent: string): string[] {
-  return [
-    "log",
-    "show",
-    "--last",
-    "1h",
-    "--style",
-    "compact",
-    "--predicate",
-    `process == "launchd" AND eventMessage CONTAINS "${launchdLabel(agent)}"`,
   ];
 }

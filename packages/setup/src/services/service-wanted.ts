@@ -71,7 +71,7 @@ function systemd(agent: ServedAgent, account: PlannedAgent["account"]): Wanted {
         afterFiles: [id],
         isOptional: true,
         remarks: [MAY_NOT_START],
-        isDone: (machine) => isSaid(machine, ["systemctl", "is-active", unit], /^(?:active|activating|reloading)$/m),
+        isDone: (machine) => hasStarted(machine, unit, agent.service.restart),
       },
     ],
   };
@@ -145,6 +145,19 @@ function launchd(agent: ServedAgent, account: PlannedAgent["account"], wasLoaded
 
 function isLoaded(machine: Machine, agent: string): Promise<boolean> {
   return isSaid(machine, ["launchctl", "print", `system/${launchdLabel(agent)}`], /^/);
+}
+
+/** It runs, or is about to again; or it has run to its end, where that is not for systemd to change. */
+async function hasStarted(
+  machine: Machine,
+  unit: string,
+  restart: ServedAgent["service"]["restart"],
+): Promise<boolean> {
+  const properties = "ActiveState,Result,ExecMainStartTimestampMonotonic";
+  const { stdout } = await machine.run(["systemctl", "show", `--property=${properties}`, unit]);
+  if (/^ActiveState=(?:active|activating|reloading)$/m.test(stdout)) return true;
+  const hasEnded = /^Result=success$/m.test(stdout) && /^ExecMainStartTimestampMonotonic=[1-9]/m.test(stdout);
+  return restart !== "always" && hasEnded;
 }
 
 async function isSaid(machine: Machine, argv: readonly string[], expected: RegExp): Promise<boolean> {

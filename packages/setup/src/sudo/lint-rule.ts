@@ -13,7 +13,7 @@ export interface SudoObjection {
 }
 
 /** Where a program of root's with fixed verbs belongs: nobody but root can write there. Not /usr/local on macOS, which is Homebrew's. */
-export const HELPER_PATHS = { linux: "/usr/local/libexec/agentbus/priv", darwin: "/Library/agentbus/priv" } as const;
+const HELPER_PATHS = { linux: "/usr/local/libexec/agentbus/priv", darwin: "/Library/agentbus/priv" } as const;
 
 /**
  * Whether a rule allows what is written in it and nothing else: an absolute path, exact arguments, and no program that gives root
@@ -77,7 +77,7 @@ function aboutProgram(command: readonly [string, ...string[]], platform: "linux"
 }
 
 /** @returns what to do instead, as a sentence with the lines to write */
-export function helperInstead([path, ...args]: readonly [string, ...string[]], platform: "linux" | "darwin"): string {
+function helperInstead([path, ...args]: readonly [string, ...string[]], platform: "linux" | "darwin"): string {
   const verb = [basename(path), ...args.slice(0, 1)]
     .join("-")
     .toLowerCase()

@@ -4,7 +4,7 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { FLAVOURS } from "#setup/machine.js";
+import { FLAVOURS, type Machine } from "#setup/machine.js";
 import { PretendedMachine } from "#setup/pretended-machine.js";
 import { limitsWanted } from "#setup/services/limits-wanted.js";
 import { logsCommand } from "#setup/services/service-logs.js";
@@ -148,6 +148,27 @@ describe("what runs an agent", () => {
       commands.flatMap(({ undo }) => undo?.argv.join(" ") ?? []),
       ["systemctl disable --now agentbus-codebot.service"],
     );
+  });
+
+  test("is not started again when it has come to its end, unless it shall always run", async () => {
+    const isDone = async (restart: "always" | "on-failure" | "no", said: string) => {
+      const machine = Object.create(debian, {
+        run: { value: () => Promise.resolve({ status: 0, stdout: said, stderr: "" }) },
+      }) as Machine;
+      const { commands } = await serviceWanted({ ...planned, agent: servedAgent("hardened", { restart }) }, machine);
+      return commands.find(({ id }) => id === "codebot/service-started")?.isDone(machine);
+    };
+    const never = "ActiveState=inactive\nResult=success\nExecMainStartTimestampMonotonic=0\n";
+    const ended = "ActiveState=inactive\nResult=success\nExecMainStartTimestampMonotonic=12\n";
+    const failed = "ActiveState=failed\nResult=exit-code\nExecMainStartTimestampMonotonic=12\n";
+    const again = "ActiveState=activating\nResult=exit-code\nExecMainStartTimestampMonotonic=12\n";
+    assert.deepEqual(await Promise.all([never, ended, failed, again].map((said) => isDone("always", said))), [
+      ...[false, false, false, true],
+    ]);
+    for (const restart of ["on-failure", "no"] as const)
+      assert.deepEqual(await Promise.all([never, ended, failed, again].map((said) => isDone(restart, said))), [
+        ...[false, true, false, true],
+      ]);
   });
 
   test("is nothing for an agent that only logs in, and a note where nobody could run it", async () => {

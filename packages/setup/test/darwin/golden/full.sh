@@ -79,7 +79,15 @@ for file; do
 done' sh '# >>> agentbus >>>
 # agentbus setup keeps this block as it is.
 umask 027
-if [ -r "$HOME/.config/agentbus/env" ]; then set -a; . "$HOME/.config/agentbus/env"; set +a; fi
+if [ -r "$HOME/.config/agentbus/env" ]; then
+  while IFS= read -r _line || [ -n "$_line" ]; do
+    case $_line in [A-Za-z_]*=*) _name=${_line%%=*} _value=${_line#*=};; *) continue;; esac
+    case $_name in *[!A-Za-z0-9_]*|UID|EUID|PPID|OPTIND|IFS|SHELLOPTS|BASHOPTS|BASH_*|_name|_value|_line) continue;; esac
+    case $_value in \"*\"|"'\''"*"'\''") _value=${_value#?} _value=${_value%?};; esac
+    export "$_name=$_value"
+  done < "$HOME/.config/agentbus/env"
+  unset _line _name _value
+fi
 # <<< agentbus <<<' .profile .bashrc .zshenv
 
 # make ~codebot/.config/agentbus/env for its API keys, mode 0600
