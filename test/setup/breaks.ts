@@ -156,6 +156,12 @@ os.setxattr("/home/anna", "system.posix_acl_access", acl)'`,
       also: ["sudo-nothing-more", "groups-as-written"],
     },
     {
+      title: "an agent may write to root's jobs by a group of the system",
+      script: "groupadd -rf jobs; chgrp jobs /etc/cron.daily; chmod 2775 /etc/cron.daily; usermod -aG jobs reviewer",
+      finds: { check: "system-unwritable", agent: "reviewer" },
+      also: ["groups-as-written"],
+    },
+    {
       title: "the PATH of an agent begins with a directory of everybody's",
       script: "mkdir -m 0777 -p /tmp/tools; echo 'PATH=/tmp/tools:$PATH' >> /home/codebot/.profile",
       finds: { check: "login-path-closed", agent: "codebot" },

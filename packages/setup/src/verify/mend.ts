@@ -1,5 +1,4 @@
 /** Commands that mend, for root to give. */
-import type { Stats } from "node:fs";
 import { shellQuote } from "@agentbus/core";
 import type { Account, Flavour } from "../machine.js";
 import type { Setup } from "../setup.js";
@@ -27,13 +26,6 @@ export function leaveGroup({ accountTools }: Flavour, user: string, group: strin
 /** Takes all rights from everybody but the owner; an access list too, whose mask the group's bits are (acl(5)). */
 export function closeToOthers(path: string): string {
   return `chmod go-rwx ${shellQuote(path)}`;
-}
-
-/** What makes something of the system's unwritable for an account that can write to it. */
-export function takeWriting(path: string, stat: Stats | undefined, uid: number): string {
-  if (stat?.isSymbolicLink() === true) return `rm ${shellQuote(path)}`; // it leads to what is the account's
-  const close = `chmod go-w ${shellQuote(path)}`;
-  return stat?.uid === uid ? `chown root ${shellQuote(path)} && ${close}` : close;
 }
 
 const FIRST_UID = 1_000;

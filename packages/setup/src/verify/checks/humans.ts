@@ -36,8 +36,8 @@ export const ofHumans: readonly AgentCheck[] = [
         {
           severity: "error",
           agent: agent.name,
-          message: `${agent.name} reads secrets of ${human.name}`,
-          evidence: `opened for reading: ${listed(opened)}`,
+          message: `secrets of ${human.name} can be read`,
+          evidence: `${agent.name} opened for reading: ${listed(opened)}`,
           fix: closeToOthers(home),
         },
       ];
@@ -55,8 +55,8 @@ export const ofHumans: readonly AgentCheck[] = [
         {
           severity: "warning",
           agent: agent.name,
-          message: `${agent.name} reads dotfiles of ${human.name}`,
-          evidence: `opened for reading: ${listed(opened)}`,
+          message: `dotfiles of ${human.name} can be read`,
+          evidence: `${agent.name} opened for reading: ${listed(opened)}`,
           fix: closeToOthers(home),
         },
       ];
@@ -74,8 +74,8 @@ export const ofHumans: readonly AgentCheck[] = [
         {
           severity: "error",
           agent: agent.name,
-          message: `${agent.name} can make ${human.name} run what it wants`,
-          evidence: `may write to ${listed(writable)}`,
+          message: `what ${human.name} runs can be changed`,
+          evidence: `${agent.name} may write to ${listed(writable)}`,
           fix: closeToOthers(home),
         },
       ];

@@ -23,7 +23,7 @@ export const ofOtherAgents: readonly AgentCheck[] = [
         troubles.push({
           severity: "error",
           agent: agent.name,
-          message: `the home of ${other.name} is open to ${agent.name}`,
+          message: `the home of ${other.name} is open to others`,
           evidence: `${agent.name} could ${can.join(", ")} ${home}`,
           fix: closeToOthers(home),
         });
@@ -50,8 +50,8 @@ export const ofOtherAgents: readonly AgentCheck[] = [
         troubles.push({
           severity: "error",
           agent: agent.name,
-          message: `${agent.name} reads secrets of ${other.name}`,
-          evidence: `opened for reading: ${listed(opened)}`,
+          message: `secrets of ${other.name} can be read`,
+          evidence: `${agent.name} opened for reading: ${listed(opened)}`,
           fix: closeToOthers(home),
         });
       }

@@ -5,8 +5,9 @@ import { sudoersPath } from "../../sudo/sudoers-text.js";
 import type { AgentCheck } from "../check.js";
 import type { Examination, ProbedAgent } from "../examination.js";
 import type { Severity, Trouble } from "../finding.js";
-import { applyCommand, leaveGroup, takeWriting } from "../mend.js";
+import { applyCommand, leaveGroup } from "../mend.js";
 import type { SudoQuestion } from "../probe/sudo.js";
+import { takeAccess } from "../take-access.js";
 import { allowedOf, untriedOf } from "../trials.js";
 
 export const ofSudo: readonly AgentCheck[] = [
@@ -76,18 +77,19 @@ export const ofSudo: readonly AgentCheck[] = [
   {
     id: "sudo-commands-unwritable",
     sentence: "it cannot change a program that sudo lets it run, nor a directory above it",
-    async ofAgent({ name, wish, account, probe }, { machine }) {
+    async ofAgent(agent, { machine }) {
+      const { name, wish, probe } = agent;
       if (wish.sudo.length === 0) return undefined;
       const paths = new Set(wish.sudo.flatMap(({ command: [path] }) => [path, ...ancestorsOf(path)]));
       const attempts = await probe.run("tryWriting", [...paths]);
-      const troubles = allowedOf(attempts).map(({ path }): Trouble => ({
+      const troubles = allowedOf(attempts).map(async ({ path }): Promise<Trouble> => ({
         severity: "error",
         agent: name,
         message: `${name} can change what it runs as root: ${path}`,
         evidence: `the kernel lets it write to ${path}`,
-        fix: takeWriting(path, machine.stat(path), account.uid),
+        fix: await takeAccess(path, "w", agent, machine),
       }));
-      return [...troubles, ...untriedOf(attempts, name)];
+      return [...(await Promise.all(troubles)), ...untriedOf(attempts, name)];
     },
   },
   {
