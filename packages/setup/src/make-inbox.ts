@@ -2,6 +2,8 @@ import { BusError, openBus } from "@agentbus/core";
 import { requireRoot } from "./apply/apply.js";
 import type { Machine } from "./machine.js";
 import { pathOf } from "./plan/plan-spool.js";
+import { become } from "./system/become.js";
+import { rehearseBus } from "./system/rehearse-bus.js";
 
 /**
  * Makes an account's inbox in a group's spool, as that account: this process becomes it, for good, and opens the bus. What is
@@ -17,16 +19,13 @@ export async function makeInbox(machine: Machine, name: string, group: string): 
       fix: "agentbus setup apply makes both",
     });
   }
-  process.umask(0o077);
-  process.chdir("/");
-  process.setgroups?.([gid]);
-  process.setgid?.(account.gid);
-  process.setuid?.(account.uid);
   // Of root's environment nothing may lead the bus elsewhere.
   for (const variable of Object.keys(process.env)) {
     if (/^(?:AGENTBUS_|XDG_)/.test(variable)) delete process.env[variable];
   }
   process.env["HOME"] = account.home;
+  await rehearseBus();
+  become(account);
   const bus = await openBus({ spool: pathOf(group) });
   await bus.close();
 }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import type { Identity } from "./probe/become.js";
+import type { Identity } from "../system/become.js";
 import type { Question, Reply } from "./probe/program.js";
 import type { Tasks } from "./probe/tasks.js";
 

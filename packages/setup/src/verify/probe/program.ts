@@ -1,7 +1,7 @@
 import { isBusError } from "@agentbus/core";
-import { become, type Identity } from "./become.js";
+import { become, type Identity } from "../../system/become.js";
 import { endLentProcess } from "./processes.js";
-import { rehearse } from "./rehearse.js";
+import { rehearseBus } from "../../system/rehearse-bus.js";
 import { tasks } from "./tasks.js";
 
 export interface Question {
@@ -27,7 +27,7 @@ export interface Reply {
 export async function runProbe(identity: Identity): Promise<void> {
   const released = new Promise((resolve) => process.once("disconnect", resolve));
   try {
-    await rehearse();
+    await rehearseBus();
     become(identity);
     process.on("message", (question: Question) => void answer(question));
     reply({ id: 0, result: process.pid });

@@ -5,9 +5,9 @@ import { createSpool, openBus } from "@agentbus/core";
 
 /**
  * Uses a bus once, so that all of its code is loaded: parts of it are read from the disk when they are first needed, and the account
- * that this process will be may not be able to read them.
+ * that this process becomes then may not be able to read them.
  */
-export async function rehearse(): Promise<void> {
+export async function rehearseBus(): Promise<void> {
   const dir = fs.mkdtempSync(join(tmpdir(), "agentbus-verify-"));
   try {
     const spool = join(dir, "spool");
