@@ -59,10 +59,11 @@ export function fileRemoval(machine: Machine, { key }: Origin): Change[] {
   ];
 }
 
-/** systemd forgets units whose files are gone. */
+/** systemd forgets units whose files are gone; one that has failed only when it is told to. */
 export function reloading(machine: Machine, name: string, entries: readonly Origin[]): Change[] {
-  const hadUnits = entries.some(({ key }) => key.startsWith("file:/etc/systemd/"));
-  if (!machine.flavour.hasSystemd || !hadUnits) return [];
+  const paths = entries.flatMap(({ key }) => (key.startsWith("file:/etc/systemd/") ? [key.slice("file:".length)] : []));
+  if (!machine.flavour.hasSystemd || paths.length === 0) return [];
+  const units = paths.filter((path) => path.endsWith(".service")).map((path) => path.slice(path.lastIndexOf("/") + 1));
   return [
     {
       id: `${name}/systemd-reload`,
@@ -71,5 +72,12 @@ export function reloading(machine: Machine, name: string, entries: readonly Orig
       believesExitCode: true,
       hasTakenEffect: () => Promise.resolve(true),
     },
+    ...units.map((unit): Change => ({
+      id: `${name}/systemd-forgets:${unit}`,
+      title: `let systemd forget that ${unit} has failed`,
+      action: { kind: "run", argv: ["systemctl", "reset-failed", unit] },
+      ifStill: true,
+      hasTakenEffect: async (on) => !/^failed/.test((await on.run(["systemctl", "is-failed", unit])).stdout),
+    })),
   ];
 }
