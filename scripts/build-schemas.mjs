@@ -2,16 +2,23 @@ import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
+/** Schemas whose validator is another package's than core's: whoever only publishes need not load it. */
+const PACKAGE_OF = new Map([["setup.schema.json", "setup"]]);
+
 /**
  * Copies schemas/ into core's dist, and compiles each `<name>.schema.json` there to a function
- * `validate<Name>` in dist/generated/validators.js, so that nobody loads ajv to read an envelope.
- * Does nothing while schemas/ and this script are what they were at the last build.
+ * `validate<Name>` in dist/generated/validators.js of core, or of the package that needs it, so that nobody loads ajv to
+ * read an envelope. Does nothing while schemas/ and this script are what they were at the last build.
  */
 export async function buildSchemas(root) {
+  for (const owner of new Set(["core", ...PACKAGE_OF.values()])) await buildSchemasOf(root, owner);
+}
+
+async function buildSchemasOf(root, owner) {
   const sourceDir = `${root}/schemas`;
   const schemasDir = `${root}/packages/core/dist/schemas`;
-  const generatedDir = `${root}/packages/core/dist/generated`;
-  const typesPath = `${root}/packages/core/src/generated/validators.d.ts`;
+  const generatedDir = `${root}/packages/${owner}/dist/generated`;
+  const typesPath = `${root}/packages/${owner}/src/generated/validators.d.ts`;
 
   const names = (await readdir(sourceDir)).filter((name) => name.endsWith(".json")).sort();
   const paths = names.map((name) => `${sourceDir}/${name}`);
@@ -29,7 +36,9 @@ export async function buildSchemas(root) {
     schemas.set(validatorName(name), withoutProse(JSON.parse(await readFile(`${sourceDir}/${name}`, "utf8"))));
   }
   // Written last, and by rename: its stamp vouches for all of the above, and a running test never loads half of it.
-  await writeFile(`${generatedDir}/.validators.js`, stamp + (await compileValidators(schemas)));
+  const wanted = names.filter((name) => schemas.has(validatorName(name)) && (PACKAGE_OF.get(name) ?? "core") === owner);
+  const code = await compileValidators(schemas, wanted.map(validatorName), owner !== "core");
+  await writeFile(`${generatedDir}/.validators.js`, stamp + code);
   await rename(`${generatedDir}/.validators.js`, `${generatedDir}/validators.js`);
 }
 
@@ -55,12 +64,18 @@ function withoutProse(schema) {
 
 const PROSE = new Set(["title", "description", "$schema"]);
 
-async function compileValidators(schemas) {
+/** @param wanted the names of those that are exported @param allErrors whether a validator reports all that is wrong, for people */
+async function compileValidators(schemas, wanted, allErrors) {
   const { Ajv2020 } = await import("ajv/dist/2020.js");
   const { default: standaloneCode } = await import("ajv/dist/standalone/index.js");
-  const ajv = new Ajv2020({ allowUnionTypes: true, code: { source: true, esm: true, lines: true } });
+  const ajv = new Ajv2020({
+    allowUnionTypes: true,
+    strictTuples: false,
+    allErrors,
+    code: { source: true, esm: true, lines: true },
+  });
   for (const schema of schemas.values()) ajv.addSchema(schema);
-  const exports = Object.fromEntries([...schemas].map(([name, schema]) => [name, schema.$id]));
+  const exports = Object.fromEntries(wanted.map((name) => [name, schemas.get(name).$id]));
   return withoutRequire(standaloneCode.default(ajv, exports));
 }
 

@@ -1,8 +1,8 @@
 // Joins the compiled modules of a package into a few files. Reading one module costs Node a third of a millisecond, and a shell
 // that calls `agentbus publish` pays it for every one of them, each time.
 //
-// core: ES modules; what it imports lazily stays a file of its own.
-// cli: CommonJS with core and commander in it, one file for a publish: see bundle-command.mjs. What only some commands need
+// core, setup: ES modules; what they import lazily stays a file of its own.
+// cli: CommonJS with core, setup and commander in it, one file for a publish: see bundle-command.mjs. What only some commands need
 // (locks, ajv) stays a dependency that is imported when needed.
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -25,8 +25,9 @@ export async function bundlePackages(root) {
     logLevel: "warning",
   };
   const core = join(root, "packages/core/dist");
+  const setup = join(root, "packages/setup/dist");
   const cli = join(root, "packages/cli/dist");
-  const [coreResult, cliResult] = await Promise.all([
+  const [coreResult, setupResult, cliResult] = await Promise.all([
     build({
       ...common,
       entryPoints: [join(core, "index.js")],
@@ -35,22 +36,39 @@ export async function bundlePackages(root) {
       splitting: true,
       sourcemap: true,
     }),
+    build({
+      ...common,
+      entryPoints: [join(setup, "index.js")],
+      outdir: join(setup, "bundle"),
+      packages: "external",
+      format: "esm",
+      splitting: true,
+      sourcemap: true,
+    }),
     bundleCommand(join(cli, "main.js"), join(cli, "bundle"), {
       ...common,
-      alias: { ...common.alias, "@agentbus/core": join(core, "index.js") },
+      alias: {
+        ...common.alias,
+        "@agentbus/core": join(core, "index.js"),
+        "@agentbus/setup": join(setup, "index.js"),
+        // Its CommonJS finds its parts in a way that esbuild cannot follow.
+        "jsonc-parser": join(root, "node_modules/jsonc-parser/lib/esm/main.js"),
+        diff: join(root, "node_modules/diff/libesm/index.js"),
+      },
       plugins: [lazyChildProcess],
       // The first use of `performance` loads perf_hooks, for 2 ms.
       inject: [join(root, "scripts/monotonic-now.mjs")],
       define: { "performance.now": "monotonicNow" },
     }),
   ]);
-  const { inputs, outputs } = coreResult.metafile;
-  await finish(
-    root,
-    join(core, "bundle"),
-    Object.keys(inputs),
-    Object.keys(outputs).map((path) => basename(path)),
-  );
+  for (const [dist, { metafile }] of [
+    [core, coreResult],
+    [setup, setupResult],
+  ]) {
+    const { inputs, outputs } = metafile;
+    const names = Object.keys(outputs).map((path) => basename(path));
+    await finish(root, join(dist, "bundle"), Object.keys(inputs), names);
+  }
   await finish(root, join(cli, "bundle"), cliResult.inputs, cliResult.names);
 }
 

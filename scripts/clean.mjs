@@ -6,6 +6,8 @@ for (const dir of [
   "build",
   "packages/core/dist",
   "packages/core/build",
+  "packages/setup/dist",
+  "packages/setup/build",
   "packages/cli/dist",
   "packages/cli/build",
   "bench/build",

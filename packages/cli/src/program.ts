@@ -49,6 +49,10 @@ const COMMANDS: Readonly<
     summary: "make a spool, or put one right",
     load: async () => (await import("./commands/init.js")).initCommand,
   },
+  setup: {
+    summary: "give each agent an account of its own, and show that it isolates",
+    load: async () => (await import("./commands/setup.js")).setupCommand,
+  },
   bench: {
     summary: "measure how fast messages are on this machine",
     load: async () => (await import("./commands/bench.js")).benchCommand,

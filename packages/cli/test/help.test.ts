@@ -16,6 +16,7 @@ const COMMANDS = [
   "dead",
   "doctor",
   "init",
+  "setup",
   "bench",
 ];
 

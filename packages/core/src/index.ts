@@ -27,6 +27,8 @@ export type { DeadLetter } from "./settle/read-letters.js";
 export { diagnose } from "./doctor.js";
 export type { DiagnoseOptions } from "./doctor/diagnose.js";
 export type { Finding, Severity } from "./doctor/finding.js";
+export { modeIn, octal, PATHS, ROOT_MODE, type PathRule } from "./permissions.js";
+export { shellQuote } from "./shell-command.js";
 export { spoolPath } from "./spool-path.js";
 export { inspect, type ConsumerStatus, type SpoolStatus, type SubscriptionStatus } from "./status.js";
 export type { AnyTopics, DataOf, MatchingTopics } from "./topic-types.js";

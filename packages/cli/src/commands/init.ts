@@ -1,5 +1,5 @@
-import { createSpool, type CreatedSpool } from "@agentbus/core";
-import type { Command } from "commander";
+import { createSpool, type CreatedSpool, type SpoolLimits } from "@agentbus/core";
+import { InvalidArgumentError, type Command } from "commander";
 import { printLine } from "../output.js";
 import { printable, toJson } from "../printable.js";
 import type { GlobalOptions } from "../program.js";
@@ -18,11 +18,22 @@ export function initCommand(program: Command): Command {
     .command("init")
     .description("Make the spool of a group (as root), or a personal one, or put one right.")
     .addHelpText("after", EXAMPLES)
-    .action((_: unknown, command: Command) => init(command.optsWithGlobals<GlobalOptions>()));
+    .option("--limit <name=value>", "set a limit, such as maxBacklog=1000; may be repeated", addLimit)
+    .action((_: unknown, command: Command) => init(command.optsWithGlobals<InitOptions>()));
 }
 
-async function init({ spool, group, json }: GlobalOptions): Promise<void> {
-  const made = await createSpool({ spool, group });
+interface InitOptions extends GlobalOptions {
+  readonly limit?: Partial<SpoolLimits>;
+}
+
+function addLimit(text: string, limits: Partial<SpoolLimits> = {}): Partial<SpoolLimits> {
+  const [, name, value] = /^([A-Za-z]+)=([0-9]{1,15})$/.exec(text) ?? [];
+  if (name === undefined) throw new InvalidArgumentError("It is a name and a number, such as maxBacklog=1000.");
+  return { ...limits, [name]: Number(value) };
+}
+
+async function init({ spool, group, json, limit }: InitOptions): Promise<void> {
+  const made = await createSpool({ spool, group, limits: limit });
   if (json === true) return printLine(toJson(made));
   for (const line of describe(made)) say(line);
   await printLine(printable(made.path));

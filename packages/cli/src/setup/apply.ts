@@ -1,0 +1,53 @@
+import { applySetup, readSetupFile, SystemMachine, type Moment, type Plan } from "@agentbus/setup";
+import { printLine } from "../output.js";
+import { toJson } from "../printable.js";
+import type { GlobalOptions } from "../program.js";
+import { say } from "../words.js";
+import { ask } from "./ask.js";
+import { counted, printPlan } from "./plan.js";
+import { ownCommand, progress, sayFailure } from "./progress.js";
+
+export interface ApplyCliOptions {
+  readonly yes?: boolean;
+  readonly adopt?: readonly string[];
+}
+
+/** `agentbus setup apply` */
+export async function applyAction(
+  file: string,
+  { yes = false, adopt = [], json = false }: ApplyCliOptions & GlobalOptions,
+): Promise<void> {
+  const setup = readSetupFile(file);
+  const machine = await SystemMachine.look();
+  let onMoment: (moment: Moment) => void = () => undefined;
+  const { steps, confirmed, plan, failures } = await applySetup(setup, machine, {
+    adopt,
+    agentbus: ownCommand(),
+    confirm: async (proposed) => {
+      if (!json) await printPlan(proposed, machine);
+      onMoment = progress(proposed.changes.length, json);
+      return (
+        yes ||
+        (await ask(
+          `Make ${proposed.changes.length === 1 ? "this change" : `these ${proposed.changes.length} changes`} to this machine?`,
+        ))
+      );
+    },
+    onMoment: (moment) => onMoment(moment),
+    onFailure: (error) => sayFailure(error.message, error.fix),
+  });
+  if (json)
+    await printLine(toJson({ confirmed, steps, notes: plan.notes, failures: failures.map(({ message }) => message) }));
+  else summarise(steps, confirmed, plan);
+  if (!confirmed || failures.length > 0) process.exitCode = 1;
+}
+
+function summarise(steps: number, confirmed: boolean, { changes, notes }: Plan): void {
+  if (!confirmed) return say("nothing was changed");
+  for (const note of notes) say(note);
+  if (changes.length === 0) return say("nothing to change: all is as the file says");
+  // What somebody has to do next is easily missed in a long plan.
+  const logins = changes.flatMap(({ remarks = [] }) => remarks.filter((remark) => /log in again/.test(remark)));
+  for (const login of new Set(logins)) say(login);
+  say(`${counted(steps, "change")} made; to see whether it isolates: sudo agentbus setup verify`);
+}

@@ -1,0 +1,77 @@
+import { BusError } from "@agentbus/core";
+import { Ledger } from "../ledger.js";
+import type { Machine } from "../machine.js";
+import { makePlan, type Plan, type PlanOptions } from "../plan/make-plan.js";
+import type { Setup } from "../setup.js";
+import { withLock } from "./lock.js";
+import { perform, type Workshop } from "./perform.js";
+
+export interface ApplyOptions extends PlanOptions {
+  /** What runs our own command. */
+  readonly agentbus: readonly string[];
+  /** Shown the plan; false stops, with nothing changed. @default always true */
+  readonly confirm?: (plan: Plan) => Promise<boolean>;
+  /** @see Workshop.onMoment */
+  readonly onMoment?: Workshop["onMoment"];
+  /** Told of a step that failed and is not needed for the rest. */
+  readonly onFailure?: (error: BusError) => void;
+}
+
+export interface Applied {
+  /** How many steps were taken; 0: all was as it should be. */
+  readonly steps: number;
+  /** Whether somebody said yes; nothing was changed otherwise. */
+  readonly confirmed: boolean;
+  readonly plan: Plan;
+  readonly failures: readonly BusError[];
+}
+
+/**
+ * Makes the machine what agentbus.json wants, under a lock: plans, asks, and takes each step. Run again after a failure at any
+ * step, or after it was killed, it goes on from there; run again after success, it changes nothing.
+ * @throws BusError ERR_ACCESS (needs root), ERR_SETUP_CONFLICT, ERR_SETUP_STEP
+ */
+export async function applySetup(setup: Setup, machine: Machine, options: ApplyOptions): Promise<Applied> {
+  const { agentbus, confirm = () => Promise.resolve(true), onMoment, onFailure = () => undefined } = options;
+  requireRoot(machine, "apply");
+  return withLock(machine, async () => {
+    const plan = await makePlan(setup, machine, options);
+    if (plan.conflicts.length > 0) throw inTheWay(plan);
+    if (plan.changes.length === 0) return { steps: 0, confirmed: true, plan, failures: [] };
+    if (!(await confirm(plan))) return { steps: 0, confirmed: false, plan, failures: [] };
+    const workshop = {
+      machine,
+      ledger: Ledger.read(machine),
+      agentbus,
+      ...(onMoment === undefined ? {} : { onMoment }),
+    };
+    const failures: BusError[] = [];
+    for (const change of plan.changes) {
+      try {
+        await perform(change, workshop);
+      } catch (error) {
+        if (change.isOptional !== true || !(error instanceof BusError)) throw error;
+        failures.push(error);
+        onFailure(error);
+      }
+    }
+    return { steps: plan.changes.length - failures.length, confirmed: true, plan, failures };
+  });
+}
+
+/** @throws BusError ERR_ACCESS */
+export function requireRoot({ access }: Machine, command: string): void {
+  if (access === "root") return;
+  throw new BusError("ERR_ACCESS", `cannot change accounts: only root may`, {
+    fix: `sudo env "PATH=$PATH" agentbus setup ${command}; without root, agentbus setup plan shows what it would do`,
+  });
+}
+
+function inTheWay({ conflicts }: Plan): BusError {
+  const problems = conflicts.map(({ problem }) => problem).join("; ");
+  const fixes = [...new Set(conflicts.map(({ fix }) => fix))].join("; ");
+  return new BusError("ERR_SETUP_CONFLICT", `cannot apply: ${problems}. Nothing was changed`, {
+    fix: fixes,
+    details: { conflicts },
+  });
+}

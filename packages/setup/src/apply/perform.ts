@@ -1,0 +1,145 @@
+import { BusError } from "@agentbus/core";
+import type { Ledger } from "../ledger.js";
+import type { Machine, RunResult } from "../machine.js";
+import type { Change, RunAction, WriteAction } from "../plan/change.js";
+import { commandText } from "../plan/command-text.js";
+import { killAll } from "../system/kill-all.js";
+import { removeRootFile, removeStaged, setOwnerAndMode, UnsafePath, writeRootFile } from "../system/root-file.js";
+
+export interface Workshop {
+  readonly machine: Machine;
+  readonly ledger: Ledger;
+  /** What runs our own command, such as ["/usr/bin/node", "/usr/lib/node_modules/@agentbus/cli/bin/agentbus.cjs"]. */
+  readonly agentbus: readonly string[];
+  /** Told before and after each part of a step; what it throws stops there. */
+  readonly onMoment?: (moment: Moment) => void | Promise<void>;
+}
+
+export interface Moment {
+  readonly change: Change;
+  /** begun; noted in the ledger; acted; done, the ledger too */
+  readonly at: "begun" | "noted" | "acted" | "done";
+}
+
+/**
+ * Takes one step: notes it in the ledger, acts, and looks whether it took effect. Whatever is interrupted in between is found by
+ * the next plan, which compares anew; that the note comes first makes what is half done ours.
+ * @throws BusError ERR_SETUP_STEP
+ */
+export async function perform(change: Change, workshop: Workshop): Promise<void> {
+  const { machine, ledger, onMoment = () => undefined } = workshop;
+  await onMoment({ change, at: "begun" });
+  if (change.ifStill === true && (await change.hasTakenEffect(machine))) {
+    if (change.forgets !== undefined) await ledger.forget(change.forgets);
+    return onMoment({ change, at: "done" });
+  }
+  if (change.origin !== undefined) await ledger.note(change.origin);
+  if (change.retires !== undefined) await ledger.retire(change.retires.uid, change.retires.name);
+  await onMoment({ change, at: "noted" });
+  const { complaint, hasFailed } = await act(change, workshop);
+  await onMoment({ change, at: "acted" });
+  const isDone = change.believesExitCode === true ? !hasFailed : await change.hasTakenEffect(machine);
+  if (!isDone) throw failed(change, complaint);
+  if (change.forgets !== undefined) await ledger.forget(change.forgets);
+  if (change.forgetsAgent !== undefined) await ledger.forgetAgent(change.forgetsAgent);
+  await onMoment({ change, at: "done" });
+}
+
+interface Outcome {
+  /** What was said, in case it did not take effect. */
+  readonly complaint: string;
+  readonly hasFailed: boolean;
+}
+
+async function act({ action }: Change, workshop: Workshop): Promise<Outcome> {
+  const { machine } = workshop;
+  const outcome = (complaint: string): Outcome => ({ complaint, hasFailed: complaint !== "" });
+  try {
+    switch (action.kind) {
+      case "run":
+        return await run(action, workshop);
+      case "write":
+        return outcome(await write(action, machine));
+      case "mode": {
+        const [uid, gid] = await idsOf(machine, action.owner, action.group);
+        setOwnerAndMode(action.path, { uid, gid, mode: action.mode });
+        return outcome("");
+      }
+      case "remove":
+        removeRootFile(action.path);
+        return outcome("");
+      case "kill":
+        return outcome(await killAll(machine, action));
+      case "note":
+        return outcome("");
+    }
+  } catch (error) {
+    if (error instanceof UnsafePath || (error as NodeJS.ErrnoException).syscall !== undefined)
+      return outcome((error as Error).message);
+    throw error;
+  }
+}
+
+async function run({ argv, as, timeoutMs, retries = 0 }: RunAction, { machine, agentbus }: Workshop): Promise<Outcome> {
+  const [program, ...args] = argv;
+  const command = program === "agentbus" ? [...agentbus, ...args] : argv;
+  const account = as === undefined ? undefined : await machine.user(as.name);
+  if (as !== undefined && account === undefined)
+    return { complaint: `there is no account ${as.name}`, hasFailed: true };
+  for (let attempt = 0; ; attempt++) {
+    const options = {
+      ...(account === undefined ? {} : { as: account }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    };
+    const result = await machine.run(command, options);
+    if (result.status === 0 || attempt === retries)
+      return { complaint: complaintOf(result), hasFailed: result.status !== 0 };
+  }
+}
+
+function complaintOf({ status, stdout, stderr }: RunResult): string {
+  const words = (stderr.trim() || stdout.trim()).slice(0, 2_000);
+  return status === 0 ? words : `exit code ${status}${words === "" ? "" : `: ${words}`}`;
+}
+
+/** What it replaces comes back when the whole is refused, such as all of sudo's files together. */
+async function write({ file }: WriteAction, machine: Machine): Promise<string> {
+  const { path, text, mode, check, checkWhole } = file;
+  const [uid, gid] = await idsOf(machine, file.owner ?? "root", file.group ?? machine.flavour.rootGroup);
+  removeStaged(path.slice(0, path.lastIndexOf("/")));
+  const before = machine.read(path);
+  let complaint = "";
+  const accept = async (argv: readonly string[] | undefined, staged: string) => {
+    if (argv === undefined) return true;
+    const result = await machine.run(argv.map((word) => word.replaceAll("{}", staged)));
+    if (result.status !== 0) complaint = complaintOf(result);
+    return result.status === 0;
+  };
+  const refused = new Error("refused");
+  try {
+    await writeRootFile({ path, text, mode, uid, gid }, async (staged) => {
+      if (!(await accept(check, staged))) throw refused;
+    });
+    if (await accept(checkWhole, path)) return "";
+    if (before === undefined) removeRootFile(path);
+    else await writeRootFile({ path, text: before, mode, uid, gid }, () => Promise.resolve());
+  } catch (error) {
+    if (error !== refused) throw error;
+  }
+  return complaint;
+}
+
+async function idsOf(machine: Machine, owner: string, group: string): Promise<[number, number]> {
+  const [uid, gid] = [(await machine.user(owner))?.uid, (await machine.group(group))?.gid];
+  if (uid === undefined || gid === undefined) throw new UnsafePath(`${owner}:${group}`, "does not exist");
+  return [uid, gid];
+}
+
+function failed({ id, title, action }: Change, complaint: string): BusError {
+  const command = commandText(action);
+  const said = complaint === "" ? "its command said nothing against it" : complaint;
+  return new BusError("ERR_SETUP_STEP", `cannot ${title} (step ${id}): ${said}`, {
+    fix: `mend that, and run it again: it goes on here. The step is: ${command}`,
+    details: { step: id, command },
+  });
+}

@@ -1,0 +1,151 @@
+import fs from "node:fs";
+import { dirname } from "node:path";
+import { BusError } from "@agentbus/core";
+import type { Flavour, Machine } from "./machine.js";
+import { writeRootFile } from "./system/root-file.js";
+
+/**
+ * What the ledger notes about a thing that setup makes or changes, before it does: `key` says which thing ("account:codebot",
+ * "group:agents", "member:agents:alice", "file:/etc/sudoers.d/60-agentbus-codebot", "setting:pmset.sleep"). Only what has an
+ * entry is ever removed.
+ */
+export interface Origin {
+  readonly key: string;
+  /** made: it was not there. changed: it was, with `before`. adopted: it was, and stays. */
+  readonly how: "made" | "changed" | "adopted";
+  /** The uid or gid that it was made with. */
+  readonly id?: number;
+  /** What it was before, to be put back by removal. */
+  readonly before?: string;
+  /** The agent that it belongs to; none: it belongs to all. */
+  readonly agent?: string;
+  /** What takes it back: of a command, or of a setting, with its old value in it. */
+  readonly undo?: readonly string[];
+}
+
+/** A uid that no agent gets again: files of its first owner may be anywhere. */
+export interface RetiredUid {
+  readonly uid: number;
+  readonly name: string;
+  readonly at: string;
+}
+
+interface LedgerText {
+  readonly version: 1;
+  readonly entries: Readonly<Record<string, Omit<Origin, "key">>>;
+  readonly retired: readonly RetiredUid[];
+}
+
+const MODE = 0o644;
+const DIRECTORY_MODE = 0o755;
+
+/** Where setup keeps its ledger, archives of homes and its lock: root's, and readable for everybody but for the archives. */
+export function stateDir({ platform }: Pick<Flavour, "platform">): string {
+  return platform === "darwin" ? "/var/db/agentbus" : "/var/lib/agentbus";
+}
+
+function ledgerPath(flavour: Pick<Flavour, "platform">): string {
+  return `${stateDir(flavour)}/setup.json`;
+}
+
+/**
+ * What setup has made on this machine, root's to write and everybody's to read, so that a plan needs no root. An entry is
+ * written before the thing that it is about, and so survives a crash in between; a thing without an entry is somebody else's.
+ */
+export class Ledger {
+  readonly #path: string;
+  readonly #entries: Map<string, Origin>;
+  #retired: readonly RetiredUid[];
+
+  private constructor(path: string, { entries, retired }: LedgerText) {
+    this.#path = path;
+    this.#entries = new Map(Object.entries(entries).map(([key, entry]) => [key, { key, ...entry }]));
+    this.#retired = retired;
+  }
+
+  /** @throws BusError ERR_SETUP_CONFLICT when there is one that cannot be understood */
+  static read(machine: Machine): Ledger {
+    const path = ledgerPath(machine.flavour);
+    const text = machine.read(path);
+    return new Ledger(path, text === undefined ? { version: 1, entries: {}, retired: [] } : parse(text, path));
+  }
+
+  get entries(): readonly Origin[] {
+    return [...this.#entries.values()];
+  }
+
+  get retired(): readonly RetiredUid[] {
+    return this.#retired;
+  }
+
+  find(key: string): Origin | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** Whether setup made it, or took it over. */
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  /** Of what is noted already, how it came about and what it was before stay as they are: the first answer is the true one. */
+  async note(origin: Origin): Promise<void> {
+    const known = this.#entries.get(origin.key);
+    if (known !== undefined && known.id === origin.id) return;
+    this.#entries.set(origin.key, origin);
+    await this.#write();
+  }
+
+  async forget(key: string): Promise<void> {
+    if (this.#entries.delete(key)) await this.#write();
+  }
+
+  /** @param agent "" for what is no single agent's */
+  async forgetAgent(agent: string): Promise<void> {
+    const keys = this.entries.filter((entry) => (entry.agent ?? "") === agent).map(({ key }) => key);
+    for (const key of keys) this.#entries.delete(key);
+    if (keys.length > 0) await this.#write();
+  }
+
+  async retire(uid: number, name: string): Promise<void> {
+    if (this.#retired.some((each) => each.uid === uid)) return;
+    this.#retired = [...this.#retired, { uid, name, at: new Date().toISOString() }];
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    makeStateDirectory(dirname(this.#path));
+    const entries = Object.fromEntries(this.entries.map(({ key, ...entry }) => [key, entry]));
+    const text = `${JSON.stringify({ version: 1, entries, retired: this.#retired } satisfies LedgerText, undefined, 2)}\n`;
+    await writeRootFile({ path: this.#path, text, mode: MODE, uid: 0, gid: 0 }, () => Promise.resolve());
+  }
+}
+
+/** Whatever the umask. */
+export function makeStateDirectory(dir: string): void {
+  if (fs.existsSync(dir)) return;
+  fs.mkdirSync(dir, DIRECTORY_MODE);
+  fs.chmodSync(dir, DIRECTORY_MODE);
+}
+
+function parse(text: string, path: string): LedgerText {
+  const value = valueOf(text);
+  if (isLedger(value)) return value;
+  throw new BusError("ERR_SETUP_CONFLICT", `cannot use ${path}: it is not a ledger of this version of agentbus`, {
+    path,
+    fix: `put back a copy of it, or move it away (mv ${path} ${path}.old): then nothing on this machine counts as made by setup`,
+  });
+}
+
+function valueOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isLedger(value: unknown): value is LedgerText {
+  if (typeof value !== "object" || value === null) return false;
+  const { version, entries, retired } = value as Partial<LedgerText>;
+  return version === 1 && typeof entries === "object" && entries !== null && Array.isArray(retired);
+}

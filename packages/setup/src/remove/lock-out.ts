@@ -1,0 +1,75 @@
+import type { Account, Machine } from "../machine.js";
+import type { Change } from "../plan/change.js";
+import { processesOf } from "../system/kill-all.js";
+
+const CRONTABS = ["/var/spool/cron/crontabs", "/var/spool/cron", "/var/at/tabs", "/etc/crontabs"];
+const AT_JOBS = ["/var/spool/cron/atjobs", "/var/spool/at", "/var/at/jobs"];
+
+/** Nothing starts a process of it any more: no login, no cron, no session of systemd that lingers. */
+export function lockingOut(machine: Machine, { name, uid }: Account): Change[] {
+  const changes: Change[] = [];
+  if (machine.flavour.accountTools === "shadow") {
+    changes.push({
+      id: `${name}/locked-out`,
+      title: `let nobody log in as ${name} any more`,
+      action: { kind: "run", argv: ["usermod", "--expiredate", "1", name] },
+      hasTakenEffect: async (on) => {
+        const line = on
+          .read("/etc/shadow")
+          ?.split("\n")
+          .find((each) => each.startsWith(`${name}:`));
+        return Promise.resolve(line === undefined || line.split(":")[7] === "1");
+      },
+    });
+  }
+  if (machine.flavour.hasSystemd && machine.stat(`/var/lib/systemd/linger/${name}`) !== undefined) {
+    changes.push({
+      id: `${name}/lingering`,
+      title: `end what systemd keeps running for ${name}`,
+      action: { kind: "run", argv: ["loginctl", "disable-linger", name] },
+      hasTakenEffect: (on) => Promise.resolve(on.stat(`/var/lib/systemd/linger/${name}`) === undefined),
+    });
+  }
+  if (machine.flavour.platform === "darwin") {
+    changes.push({
+      id: `${name}/session`,
+      title: `end what launchd runs for ${name}`,
+      action: { kind: "run", argv: ["launchctl", "bootout", `user/${uid}`] },
+      isOptional: true,
+      hasTakenEffect: () => Promise.resolve(true),
+    });
+  }
+  return [...changes, ...jobsRemoval(machine, name, uid, "jobs")];
+}
+
+/**
+ * Its processes; and once more its jobs, of which it could make new ones until then. That cron starts one in between is ruled out
+ * where it asks whether the account has expired; elsewhere the next removal finds what is left.
+ */
+export function killing(machine: Machine, { name, uid, gid }: Account): Change[] {
+  return [
+    {
+      id: `${name}/processes`,
+      title: `kill all processes of ${name}, until none is left`,
+      action: { kind: "kill", name, uid, gid },
+      hasTakenEffect: async (on) => (await processesOf(on, uid)).length === 0,
+    },
+    ...jobsRemoval(machine, name, uid, "later-jobs"),
+  ];
+}
+
+/** Files that cron and at would start something from: named after the account, or owned by it. */
+function jobsRemoval(machine: Machine, name: string, uid: number, id: string): Change[] {
+  const isThere = (dir: string) => machine.stat(dir)?.isDirectory() === true;
+  const places = [
+    ...CRONTABS.filter(isThere).map((dir) => ["find", dir, "-maxdepth", "1", "-type", "f", "-name", name]),
+    ...AT_JOBS.filter(isThere).map((dir) => ["find", dir, "-maxdepth", "1", "-type", "f", "-user", String(uid)]),
+  ];
+  return places.map((find) => ({
+    id: `${name}/${id}:${find[1] ?? ""}`,
+    title: `remove what ${name} has in ${find[1] ?? ""}`,
+    action: { kind: "run", argv: [...find, "-delete"] },
+    ifStill: true,
+    hasTakenEffect: async (on) => on.access === "root" && (await on.run(find)).stdout === "",
+  }));
+}

@@ -1,0 +1,78 @@
+import { stateDir } from "../ledger.js";
+import type { Machine } from "../machine.js";
+import type { Change } from "../plan/change.js";
+import { quoteWord } from "../plan/command-text.js";
+import type { Removing } from "./plan-removal.js";
+
+/** archive: packed into a file that only root reads, then deleted. */
+export type HomeFate = "archive" | "delete" | "keep";
+
+/**
+ * Packs and deletes a home. Its agent has no process any more by now, but whatever it planted is there: tar and rm neither follow
+ * links within nor leave the filesystem.
+ * @param home as the account says; undefined: the account is gone already, and it is where setup puts homes
+ */
+export function homeRemoval(
+  { machine, options, notes }: Removing,
+  name: string,
+  uid: number,
+  home = `${machine.flavour.homesDir}/${name}`,
+): Change[] {
+  const stat = machine.stat(home);
+  if (stat === undefined) return [];
+  if (!stat.isDirectory() || stat.uid !== uid) {
+    notes.push(`${home} is not a directory of uid ${uid}, and stays: look at it with ls -ld ${home}`);
+    return [];
+  }
+  if (options.home === "keep") {
+    notes.push(`${home} stays, with files of uid ${uid}: chown it, or remove it, when you are done with it`);
+    return [];
+  }
+  const deletion: Change = {
+    id: `${name}/home-removed`,
+    title: `delete ${home}`,
+    action: { kind: "run", argv: deletionOf(machine, [home]) },
+    hasTakenEffect: (on) => Promise.resolve(on.stat(home) === undefined),
+  };
+  return options.home === "delete" ? [deletion] : [...archiving(machine, name, home, options.at), deletion];
+}
+
+/** Written aside and renamed: a file of that name is whole. Its directory is nobody's but root's, whatever is in the homes. */
+function archiving(machine: Machine, name: string, home: string, at: Date): Change[] {
+  const dir = `${stateDir(machine.flavour)}/homes`;
+  const archive = `${dir}/${name}-${at.toISOString().replaceAll(/[-:]/g, "").replace(/\..*/, "Z")}.tar.gz`;
+  const parent = home.slice(0, home.lastIndexOf("/")) || "/";
+  const directory = home.slice(home.lastIndexOf("/") + 1);
+  const script = [
+    "set -eu; umask 077",
+    'mkdir -p -m 0700 "$1"; chmod 0700 "$1"',
+    'tar -C "$3" -czf "$2.part" -- "$4"',
+    'mv -f "$2.part" "$2"',
+  ].join("\n");
+  return [
+    {
+      id: `${name}/home-archived`,
+      title: `pack ${home} into ${archive}`,
+      action: {
+        kind: "run",
+        argv: ["sh", "-c", script, "sh", dir, archive, parent, directory],
+        inShort: [`$ tar -C ${quoteWord(parent)} -czf ${archive} -- ${quoteWord(directory)}    # for root alone`],
+        timeoutMs: 3_600_000,
+      },
+      hasTakenEffect: (on) => Promise.resolve(on.stat(archive)?.isFile() === true),
+    },
+  ];
+}
+
+/**
+ * rm of coreutils and of macOS go by descriptors, so nothing leads them elsewhere. On macOS an owner can make a file that even root
+ * cannot remove, by a flag or an entry of an ACL: both are taken away before.
+ */
+export function deletionOf({ flavour }: Machine, paths: readonly string[]): string[] {
+  if (flavour.platform === "darwin") {
+    const script = 'chflags -R nouchg,nouappnd "$@"; chmod -R -N "$@"; rm -rf "$@"';
+    return ["sh", "-c", script, "sh", ...paths];
+  }
+  const within = flavour.accountTools === "busybox" ? [] : ["--one-file-system"];
+  return ["rm", "-rf", ...within, "--", ...paths];
+}

@@ -1,0 +1,79 @@
+import type { Origin } from "../ledger.js";
+import type { Machine } from "../machine.js";
+import type { Change } from "../plan/change.js";
+import { pathOf, SPOOLS_DIR } from "../plan/plan-spool.js";
+import { deletionOf } from "./remove-home.js";
+
+/**
+ * What an agent has in the spools: its subscriptions, outbox, sockets and pipes. Messages that it sent and that wait with others go
+ * with its account, since nobody could say any more who sent them.
+ */
+export function agentSpoolRemoval(machine: Machine, name: string, uid: number, isOurs: boolean): Change[] {
+  const changes: Change[] = [];
+  for (const group of machine.list(SPOOLS_DIR) ?? []) {
+    if (machine.stat(pathOf(group))?.isDirectory() !== true) continue;
+    changes.push(...ownRemoval(machine, group, name, uid));
+    if (isOurs) changes.push(messageRemoval(group, name, uid));
+  }
+  return changes;
+}
+
+/**
+ * Everything of its uid that lies directly in these directories, found when the step runs: until its processes were killed, it could
+ * make more than there was when the removal was planned. The directories are root's and sticky, so nobody can exchange an entry.
+ */
+function ownRemoval(machine: Machine, group: string, name: string, uid: number): Change[] {
+  const dirs = ["subscriptions", "outbox", "run", "pipes", "queues"].map((part) => pathOf(group, part));
+  const areThere = dirs.filter((dir) => machine.stat(dir)?.isDirectory() === true);
+  // Without one, find would look where it is started.
+  if (areThere.length === 0) return [];
+  return [
+    {
+      id: `${name}/spool-${group}`,
+      title: `remove what ${name} has in the spool ${group}`,
+      action: {
+        kind: "run",
+        argv: [
+          ...["find", ...areThere, "-mindepth", "1", "-maxdepth", "1", "-user", String(uid)],
+          ...["-exec", ...deletionOf(machine, ["{}"]), ";"],
+        ],
+      },
+      ifStill: true,
+      hasTakenEffect: (on) => Promise.resolve(areThere.every((dir) => ofUid(on, dir, uid).length === 0)),
+    },
+  ];
+}
+
+function ofUid(machine: Machine, dir: string, uid: number): string[] {
+  return (machine.list(dir) ?? []).filter((entry) => machine.stat(`${dir}/${entry}`)?.uid === uid);
+}
+
+/** find -delete goes by descriptors, so nobody can lead it out of the spool. */
+function messageRemoval(group: string, name: string, uid: number): Change {
+  const find = ["find", pathOf(group), "-xdev", "-user", String(uid)];
+  return {
+    id: `${name}/messages-${group}`,
+    title: `remove what ${name} has sent in ${group} and nobody has taken`,
+    action: { kind: "run", argv: [...find, "-delete"] },
+    ifStill: true,
+    hasTakenEffect: async (on) => {
+      if (on.access !== "root") return false;
+      const { stdout } = await on.run(find);
+      return stdout.trim() === "";
+    },
+  };
+}
+
+/** A spool that setup made goes as a whole; one that was there before stays. */
+export function spoolRemoval(machine: Machine, group: string, how: Origin["how"]): Change[] {
+  const path = pathOf(group);
+  if (how !== "made" || machine.stat(path) === undefined) return [];
+  return [
+    {
+      id: `${group}/spool-removed`,
+      title: `delete the spool ${path}, with all messages in it`,
+      action: { kind: "run", argv: deletionOf(machine, [path]) },
+      hasTakenEffect: (on) => Promise.resolve(on.stat(path) === undefined),
+    },
+  ];
+}

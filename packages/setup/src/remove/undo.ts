@@ -1,0 +1,83 @@
+import type { Origin } from "../ledger.js";
+import type { Machine } from "../machine.js";
+import type { Change } from "../plan/change.js";
+
+/** Runs what takes commands and settings back, the last first: services are stopped, settings get their old values. */
+export function undoing(entries: readonly Origin[]): Change[] {
+  return entries.toReversed().flatMap(({ key, undo, before }) => {
+    if (undo === undefined) return [];
+    return [
+      {
+        id: `${key}/undone`,
+        title:
+          before === undefined
+            ? `take back ${key.replace(/^command:/, "")}`
+            : `give ${key.replace(/^setting:/, "")} its old value ${before}`,
+        action: { kind: "run", argv: undo },
+        forgets: key,
+        ...proofOf(undo),
+      } satisfies Change,
+    ];
+  });
+}
+
+/**
+ * How to see that something was taken back. The ledger keeps the command alone, so it is known by its first words; of others the exit
+ * code is all there is.
+ */
+function proofOf(undo: readonly string[]): Pick<Change, "hasTakenEffect" | "believesExitCode"> {
+  const target = undo.at(-1) ?? "";
+  const isGone = (argv: readonly string[], says: RegExp) => async (on: Machine) =>
+    !says.test((await on.run(argv)).stdout);
+  switch (undo.slice(0, 2).join(" ")) {
+    case "systemctl disable":
+      return { hasTakenEffect: isGone(["systemctl", "is-active", target], /^(?:active|activating|reloading)$/m) };
+    case "launchctl bootout":
+      return { hasTakenEffect: async (on) => (await on.run(["launchctl", "print", target])).status !== 0 };
+    case "rm -f":
+      return { hasTakenEffect: (on) => Promise.resolve(on.stat(target) === undefined) };
+    default:
+      return { believesExitCode: true, hasTakenEffect: () => Promise.resolve(true) };
+  }
+}
+
+/** A file that setup wrote, or a directory that it made and that is empty by now. */
+export function fileRemoval(machine: Machine, { key }: Origin): Change[] {
+  const isDirectory = key.startsWith("directory:");
+  const path = key.slice(key.indexOf(":") + 1);
+  if (machine.stat(path) === undefined) return [];
+  return [
+    {
+      id: `${key}/removed`,
+      title: `remove ${path}`,
+      action: isDirectory
+        ? { kind: "run", argv: ["rmdir", path] }
+        : { kind: "remove", path, before: machine.read(path) },
+      forgets: key,
+      hasTakenEffect: (on) => Promise.resolve(on.stat(path) === undefined),
+    },
+  ];
+}
+
+/** systemd forgets units whose files are gone; one that has failed only when it is told to. */
+export function reloading(machine: Machine, name: string, entries: readonly Origin[]): Change[] {
+  const paths = entries.flatMap(({ key }) => (key.startsWith("file:/etc/systemd/") ? [key.slice("file:".length)] : []));
+  if (!machine.flavour.hasSystemd || paths.length === 0) return [];
+  const units = paths.filter((path) => path.endsWith(".service")).map((path) => path.slice(path.lastIndexOf("/") + 1));
+  return [
+    {
+      id: `${name}/systemd-reload`,
+      title: "let systemd read its files again",
+      action: { kind: "run", argv: ["systemctl", "daemon-reload"] },
+      believesExitCode: true,
+      hasTakenEffect: () => Promise.resolve(true),
+    },
+    ...units.map((unit): Change => ({
+      id: `${name}/systemd-forgets:${unit}`,
+      title: `let systemd forget that ${unit} has failed`,
+      action: { kind: "run", argv: ["systemctl", "reset-failed", unit] },
+      ifStill: true,
+      hasTakenEffect: async (on) => !/^failed/.test((await on.run(["systemctl", "is-failed", unit])).stdout),
+    })),
+  ];
+}

@@ -1,0 +1,53 @@
+/** Commands that mend, for root to give. */
+import { shellQuote } from "@agentbus/core";
+import type { Account, Flavour } from "../machine.js";
+import type { Setup } from "../setup.js";
+
+/** What agentbus itself brings back to what the file says. */
+export function applyCommand(setup: Setup): string {
+  return `agentbus setup apply ${shellQuote(setup.path)}`;
+}
+
+export function planCommand(setup: Setup): string {
+  return `agentbus setup plan ${shellQuote(setup.path)}`;
+}
+
+/** In a directory of an account, root could be led elsewhere by a link that the account puts there. */
+export function asAccount(user: string, command: string): string {
+  return `sudo -u ${shellQuote(user)} ${command}`;
+}
+
+export function leaveGroup({ accountTools }: Flavour, user: string, group: string): string {
+  const [name, from] = [shellQuote(user), shellQuote(group)];
+  if (accountTools === "directory-service") return `dseditgroup -o edit -d ${name} -t user ${from}`;
+  return accountTools === "busybox" ? `delgroup ${name} ${from}` : `gpasswd -d ${name} ${from}`;
+}
+
+/** Takes all rights from everybody but the owner; an access list too, whose mask the group's bits are (acl(5)). */
+export function closeToOthers(path: string): string {
+  return `chmod go-rwx ${shellQuote(path)}`;
+}
+
+const FIRST_UID = 1_000;
+const LAST_UID = 60_000;
+
+/**
+ * Gives an account a uid of its own, and what is in its home with it. Not with usermod(8), which refuses while processes of the old uid
+ * run, and of root's there are always some. find(1) changes each file in its directory, so that no link leads it elsewhere.
+ * @param ownUid which it had when setup made it
+ */
+export function takeOtherUid(
+  { name, uid, home }: Account,
+  { platform }: Flavour,
+  users: readonly Account[],
+  ownUid?: number,
+): string {
+  const used = users.map((user) => user.uid);
+  const next = Math.max(FIRST_UID, ...used.filter((each) => each < LAST_UID)) + 1;
+  const free = ownUid !== undefined && !used.includes(ownUid) ? ownUid : next;
+  const change =
+    platform === "darwin"
+      ? `dscl . -change /Users/${shellQuote(name)} UniqueID ${uid} ${free}`
+      : `sed -i ${shellQuote(`s/^${name}:\\([^:]*\\):${uid}:/${name}:\\1:${free}:/`)} /etc/passwd`;
+  return `${change} && find -P ${shellQuote(home)} -xdev -uid ${uid} -execdir chown -h ${free} {} +`;
+}

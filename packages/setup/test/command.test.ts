@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { describe, test, type TestContext } from "node:test";
+import { NEEDS_NAMESPACES, SandboxMachine } from "./support/sandbox-machine.js";
+
+describe("agentbus setup", { skip: NEEDS_NAMESPACES }, () => {
+  test("new writes a file that plan takes, and replaces none", async (context) => {
+    const machine = await prepared(context);
+    assert.equal(machine.setup(["new", "codebot", "reviewer", "--human", "alice", "--file", FILE]).status, 0);
+    assert.match(machine.setup(["plan", FILE]).stderr, /^\d+ changes; to do it: agentbus setup apply/);
+    const again = machine.setup(["new", "codebot", "--file", FILE]);
+    assert.deepEqual([again.status, again.stdout], [2, ""]);
+    assert.match(again.stderr, /is there already\n {2}fix: agentbus setup add codebot/);
+    for (const name of ["root", "-rf", "a b", "../x", "Bad.Name"]) {
+      const refused = machine.setup(["new", "--file", "/tmp/other.json", "--", name]);
+      assert.equal(refused.status, 1, name);
+      assert.match(refused.stderr, /ERR_SETUP_FILE: cannot use the name/, name);
+    }
+    assert.equal(machine.run(["test", "-e", "/tmp/other.json"]).status, 1);
+  });
+
+  test("add and remove do one agent, in the file as on the machine, and leave the rest of the file as it was written", async (context) => {
+    const machine = await prepared(context);
+    const text = `{
+  "version": 1,
+  "humans": { "alice": { "groups": ["agents"] } },
+  "groups": { "agents": {},    "others": {} },
+  "agents": {
+    "reviewer": { "groups": ["agents"] }
+  }
+}
+`;
+    machine.write(FILE, text);
+    assert.equal(machine.setup(["add", "codebot", "--file", FILE, "--yes"]).status, 0);
+    assert.match(machine.sh(`cat ${FILE}`), /"groups": \{ "agents": \{\}, {4}"others": \{\} \},/);
+    assert.match(machine.sh("id codebot"), /agents/);
+    const listed = machine.setup(["list", "--json"]).stdout.trim().split("\n");
+    const names = listed.map((line) => (JSON.parse(line) as { name: string }).name);
+    assert.deepEqual(names, ["codebot", "reviewer"]);
+    assert.equal(machine.setup(["remove", "codebot", "--file", FILE, "--yes"]).status, 0);
+    assert.equal(machine.sh(`cat ${FILE}`), text);
+    assert.match(machine.setup(["apply", FILE, "--yes"]).stderr, /nothing to change/);
+  });
+
+  test("apply and remove ask, and do nothing where nobody can answer", async (context) => {
+    const machine = await prepared(context);
+    machine.setup(["new", "codebot", "--human", "alice", "--file", FILE]);
+    const before = machine.snapshot();
+    const { status, stderr } = machine.setup(["apply", FILE]);
+    assert.equal(status, 2);
+    assert.match(stderr, /nobody can be asked: stdin is no terminal\n {2}fix: add --yes/);
+    assert.equal(machine.snapshot() === before, true);
+    machine.setup(["apply", FILE, "--yes"]);
+    assert.equal(machine.setup(["remove", "--all"]).status, 2);
+    assert.equal(machine.run(["id", "codebot"]).status, 0);
+  });
+
+  test("run ends as its command does, hands arguments on as they are, and gives a clean environment", async (context) => {
+    const machine = await prepared(context);
+    machine.setup(["new", "codebot", "--human", "alice", "--file", FILE]);
+    machine.setup(["apply", FILE, "--yes"]);
+    assert.equal(machine.setup(["run", "codebot", "--", "sh", "-c", "exit 7"]).status, 7);
+    const echoed = machine.setup(["run", "codebot", "--", "printf", "%s\n", "--json", "a b", "$HOME", "'"]);
+    assert.equal(echoed.stdout, "--json\na b\n$HOME\n'\n");
+    const env = { SECRET: "root's", SSH_AUTH_SOCK: "/tmp/agent" };
+    const { stdout } = machine.setup(["run", "codebot", "--", "sh", "-c", "env; pwd; umask; id"], { env });
+    assert.doesNotMatch(stdout, /SECRET|SSH_AUTH_SOCK/);
+    assert.match(stdout, /\n\/home\/codebot\n0027\n.*groups=\d+\(codebot\),\d+\(agents\)\n$/);
+    const asAlice = `${process.execPath} ${machine.agentbus} setup run codebot -- id -un`;
+    assert.equal(machine.must(["su", "alice", "-c", asAlice]), "codebot\n");
+    machine.addHuman("mallory");
+    assert.notEqual(machine.run(["su", "mallory", "-c", asAlice]).status, 0);
+  });
+});
+
+const FILE = "/tmp/agentbus.json";
+
+async function prepared(context: TestContext): Promise<SandboxMachine> {
+  const machine = await SandboxMachine.make(context);
+  machine.addHuman("alice");
+  return machine;
+}

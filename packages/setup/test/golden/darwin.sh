@@ -1,0 +1,334 @@
+#!/bin/sh
+# What agentbus setup apply would do, to be run as root on the machine that it was planned for.
+# It keeps no ledger: afterwards, let agentbus setup apply --adopt NAME take over what you want it to look after.
+set -eu
+umask 022
+
+# create group agents, gid 600
+dseditgroup -q -o create -i 600 -r 'agentbus: spool of agents' agents
+
+# create group codebot, gid 601
+dseditgroup -q -o create -i 601 -r 'agentbus: codebot' codebot
+
+# see whether macOS lets this terminal change accounts
+# if it fails: System Settings > Privacy & Security > Full Disk Access, for your terminal;
+# over ssh: General > Sharing > Remote Login (i) > Allow full disk access for remote users
+dscl . -change /Users/nobody NFSHomeDirectory /var/empty /var/empty
+
+# create account codebot, uid 601
+dscl . -create /Users/codebot
+
+# codebot: let nobody log in with a password, and get no secure token
+dscl . -create /Users/codebot Password '*'
+
+# codebot: keep it off the login window
+# macOS kills dscl for it now and then; it only matters for looks
+{
+dscl . -create /Users/codebot IsHidden 1
+} || echo "that failed, and the rest goes on" >&2
+
+# codebot: name it
+dscl . -create /Users/codebot RealName 'agentbus: codebot'
+
+# codebot: shell /bin/zsh
+dscl . -create /Users/codebot UserShell /bin/zsh
+
+# codebot: home /Users/codebot
+dscl . -create /Users/codebot NFSHomeDirectory /Users/codebot
+
+# codebot: its own primary group, gid 601, and not staff
+dscl . -create /Users/codebot PrimaryGroupID 601
+
+# codebot: uid 601
+dscl . -create /Users/codebot UniqueID 601
+
+# see that the system knows codebot by uid 601 and gid 601
+dsmemberutil flushcache
+
+# make the home /Users/codebot
+createhomedir -c -u codebot
+
+# take codebot out of staff, for which the homes of people are readable
+{
+dseditgroup -o edit -d codebot -t user staff
+} || echo "that failed, and the rest goes on" >&2
+
+# add codebot to group agents
+dseditgroup -o edit -a codebot -t user agents
+
+# create group reviewer, gid 602
+dseditgroup -q -o create -i 602 -r 'agentbus: reviewer' reviewer
+
+# see whether macOS lets this terminal change accounts
+# if it fails: System Settings > Privacy & Security > Full Disk Access, for your terminal;
+# over ssh: General > Sharing > Remote Login (i) > Allow full disk access for remote users
+dscl . -change /Users/nobody NFSHomeDirectory /var/empty /var/empty
+
+# create account reviewer, uid 602
+dscl . -create /Users/reviewer
+
+# reviewer: let nobody log in with a password, and get no secure token
+dscl . -create /Users/reviewer Password '*'
+
+# reviewer: keep it off the login window
+# macOS kills dscl for it now and then; it only matters for looks
+{
+dscl . -create /Users/reviewer IsHidden 1
+} || echo "that failed, and the rest goes on" >&2
+
+# reviewer: name it
+dscl . -create /Users/reviewer RealName 'agentbus: reviewer'
+
+# reviewer: shell /bin/zsh
+dscl . -create /Users/reviewer UserShell /bin/zsh
+
+# reviewer: home /Users/reviewer
+dscl . -create /Users/reviewer NFSHomeDirectory /Users/reviewer
+
+# reviewer: its own primary group, gid 602, and not staff
+dscl . -create /Users/reviewer PrimaryGroupID 602
+
+# reviewer: uid 602
+dscl . -create /Users/reviewer UniqueID 602
+
+# see that the system knows reviewer by uid 602 and gid 602
+dsmemberutil flushcache
+
+# make the home /Users/reviewer
+createhomedir -c -u reviewer
+
+# take reviewer out of staff, for which the homes of people are readable
+{
+dseditgroup -o edit -d reviewer -t user staff
+} || echo "that failed, and the rest goes on" >&2
+
+# add reviewer to group agents
+dseditgroup -o edit -a reviewer -t user agents
+
+# add alice to group agents
+# alice has to log in again before it counts
+dseditgroup -o edit -a alice -t user agents
+
+# give /Users/codebot mode 0700
+chown codebot:codebot /Users/codebot && chmod 0700 /Users/codebot
+
+# set umask 027 in .profile, .bashrc, .zshenv of codebot
+sudo -n -H -u codebot env -i HOME=/Users/codebot PATH="$PATH" sh -c 'set -eu
+umask 077
+cd "$HOME"
+block=$1; shift
+for file; do
+  if test -e "$file" && test ! -f "$file"; then echo "$HOME/$file is no file" >&2; exit 1; fi
+  touch "$file"; chmod u+rw "$file"
+  if test "$(grep -c '\''^# >>> agentbus >>>$'\'' "$file")" != "$(grep -c '\''^# <<< agentbus <<<$'\'' "$file")"; then
+    echo "$HOME/$file has a line '\''# >>> agentbus >>>'\'' without its '\''# <<< agentbus <<<'\''" >&2; exit 1
+  fi
+  rest=$(sed '\''/^# >>> agentbus >>>$/,/^# <<< agentbus <<<$/d'\'' "$file"; echo .)
+  printf '\''%s\n%s'\'' "$block" "${rest%.}" > "$file"
+done' sh '# >>> agentbus >>>
+# agentbus setup keeps this block as it is.
+umask 027
+if [ -r "$HOME/.config/agentbus/env" ]; then
+  while IFS= read -r _line || [ -n "$_line" ]; do
+    case $_line in [A-Za-z_]*=*) _name=${_line%%=*} _value=${_line#*=};; *) continue;; esac
+    case $_name in *[!A-Za-z0-9_]*|UID|EUID|PPID|OPTIND|IFS|SHELLOPTS|BASHOPTS|BASH_*|_name|_value|_line) continue;; esac
+    case $_value in \"*\"|"'\''"*"'\''") _value=${_value#?} _value=${_value%?};; esac
+    export "$_name=$_value"
+  done < "$HOME/.config/agentbus/env"
+  unset _line _name _value
+fi
+# <<< agentbus <<<' .profile .bashrc .zshenv
+
+# make ~codebot/.config/agentbus/env for its API keys, mode 0600
+sudo -n -H -u codebot env -i HOME=/Users/codebot PATH="$PATH" sh -c 'set -eu
+umask 077
+cd "$HOME"
+mkdir -p "$(dirname "$1")"
+if test -L "$1" || { test -e "$1" && test ! -f "$1"; }; then echo "$HOME/$1 is no file" >&2; exit 1; fi
+test -e "$1" || echo "# API keys and the like of $2, as NAME=value lines." > "$1"
+chmod 0600 "$1"' sh .config/agentbus/env codebot
+
+# commits of codebot are by codebot <codebot@example.org>
+sudo -n -H -u codebot env -i HOME=/Users/codebot PATH="$PATH" sh -c 'set -eu
+umask 077
+cd "$HOME"
+git config --global user.name "$1"
+git config --global user.email "$2"' sh codebot codebot@example.org
+
+# give /Users/reviewer mode 0700
+chown reviewer:reviewer /Users/reviewer && chmod 0700 /Users/reviewer
+
+# set umask 027 in .profile, .bashrc, .zshenv of reviewer
+sudo -n -H -u reviewer env -i HOME=/Users/reviewer PATH="$PATH" sh -c 'set -eu
+umask 077
+cd "$HOME"
+block=$1; shift
+for file; do
+  if test -e "$file" && test ! -f "$file"; then echo "$HOME/$file is no file" >&2; exit 1; fi
+  touch "$file"; chmod u+rw "$file"
+  if test "$(grep -c '\''^# >>> agentbus >>>$'\'' "$file")" != "$(grep -c '\''^# <<< agentbus <<<$'\'' "$file")"; then
+    echo "$HOME/$file has a line '\''# >>> agentbus >>>'\'' without its '\''# <<< agentbus <<<'\''" >&2; exit 1
+  fi
+  rest=$(sed '\''/^# >>> agentbus >>>$/,/^# <<< agentbus <<<$/d'\'' "$file"; echo .)
+  printf '\''%s\n%s'\'' "$block" "${rest%.}" > "$file"
+done' sh '# >>> agentbus >>>
+# agentbus setup keeps this block as it is.
+umask 027
+if [ -r "$HOME/.config/agentbus/env" ]; then
+  while IFS= read -r _line || [ -n "$_line" ]; do
+    case $_line in [A-Za-z_]*=*) _name=${_line%%=*} _value=${_line#*=};; *) continue;; esac
+    case $_name in *[!A-Za-z0-9_]*|UID|EUID|PPID|OPTIND|IFS|SHELLOPTS|BASHOPTS|BASH_*|_name|_value|_line) continue;; esac
+    case $_value in \"*\"|"'\''"*"'\''") _value=${_value#?} _value=${_value%?};; esac
+    export "$_name=$_value"
+  done < "$HOME/.config/agentbus/env"
+  unset _line _name _value
+fi
+# <<< agentbus <<<' .profile .bashrc .zshenv
+
+# make ~reviewer/.config/agentbus/env for its API keys, mode 0600
+sudo -n -H -u reviewer env -i HOME=/Users/reviewer PATH="$PATH" sh -c 'set -eu
+umask 077
+cd "$HOME"
+mkdir -p "$(dirname "$1")"
+if test -L "$1" || { test -e "$1" && test ! -f "$1"; }; then echo "$HOME/$1 is no file" >&2; exit 1; fi
+test -e "$1" || echo "# API keys and the like of $2, as NAME=value lines." > "$1"
+chmod 0600 "$1"' sh .config/agentbus/env reviewer
+
+# commits of reviewer are by reviewer <reviewer@example.org>
+sudo -n -H -u reviewer env -i HOME=/Users/reviewer PATH="$PATH" sh -c 'set -eu
+umask 077
+cd "$HOME"
+git config --global user.name "$1"
+git config --global user.email "$2"' sh reviewer reviewer@example.org
+
+# make the spool /var/spool/agentbus/agents
+agentbus init --group agents --spool /var/spool/agentbus/agents
+
+# make codebot's inbox in agents, so that it can be written to before it has run
+agentbus setup inbox codebot --group agents
+
+# make reviewer's inbox in agents, so that it can be written to before it has run
+agentbus setup inbox reviewer --group agents
+
+# make alice's inbox in agents, so that it can be written to before it has run
+agentbus setup inbox alice --group agents
+
+# sudo: codebot may run 1 exact command without a password
+# alice may become codebot: agentbus setup shell codebot
+mkdir -p /private/etc/sudoers.d
+cat > /private/etc/sudoers.d/.agentbus.60-agentbus-codebot <<'END_OF_FILE'
+# Managed by agentbus: `agentbus setup apply` writes this file again. Change agentbus.json instead.
+
+Defaults:codebot use_pty, log_allowed, !setenv, !env_keep, timestamp_timeout=0
+Defaults:codebot secure_path="/usr/sbin:/usr/bin:/sbin:/bin"
+codebot ALL=(root) NOPASSWD: /usr/bin/systemctl restart myapp.service
+
+Defaults>codebot use_pty, log_allowed, env_keep-="HOME MAIL SSH_AUTH_SOCK EDITOR VISUAL DISPLAY XAUTHORITY XAUTHORIZATION"
+alice ALL=(codebot) NOPASSWD: ALL
+END_OF_FILE
+chown root:wheel /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
+chmod 0440 /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
+visudo -c -O -P -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
+mv -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot /private/etc/sudoers.d/60-agentbus-codebot
+visudo -c
+
+# sudo: reviewer may run nothing as root
+# alice may become reviewer: agentbus setup shell reviewer
+mkdir -p /private/etc/sudoers.d
+cat > /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer <<'END_OF_FILE'
+# Managed by agentbus: `agentbus setup apply` writes this file again. Change agentbus.json instead.
+
+Defaults>reviewer use_pty, log_allowed, env_keep-="HOME MAIL SSH_AUTH_SOCK EDITOR VISUAL DISPLAY XAUTHORITY XAUTHORIZATION"
+alice ALL=(reviewer) NOPASSWD: ALL
+END_OF_FILE
+chown root:wheel /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer
+chmod 0440 /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer
+visudo -c -O -P -f /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer
+mv -f /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer /private/etc/sudoers.d/60-agentbus-reviewer
+visudo -c
+
+# let launchd run reviewer
+mkdir -p /Library/LaunchDaemons
+cat > /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist <<'END_OF_FILE'
+<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+  <dict>
+    <key>Label</key>
+    <string>agentbus.reviewer</string>
+    <key>UserName</key>
+    <string>reviewer</string>
+    <key>GroupName</key>
+    <string>reviewer</string>
+    <key>InitGroups</key>
+    <true/>
+    <key>Umask</key>
+    <string>027</string>
+    <key>WorkingDirectory</key>
+    <string>/Users/reviewer</string>
+    <key>ProgramArguments</key>
+    <array>
+      <string>/bin/sh</string>
+      <string>-c</string>
+      <string>[ -r "$1" ] &amp;&amp; while IFS= read -r _line || [ -n "$_line" ]; do case $_line in [A-Za-z_]*=*) _name=${_line%%=*} _value=${_line#*=};; *) continue;; esac; case $_name in *[!A-Za-z0-9_]*|UID|EUID|PPID|OPTIND|IFS|SHELLOPTS|BASHOPTS|BASH_*|_name|_value|_line) continue;; esac; case $_value in \"*\"|"'"*"'") _value=${_value#?} _value=${_value%?};; esac; export "$_name=$_value"; done &lt;"$1"; shift; exec "$@"</string>
+      <string>agentbus-environment</string>
+      <string>/Users/reviewer/.config/agentbus/env</string>
+      <string>/usr/local/bin/agentbus</string>
+      <string>subscribe</string>
+      <string>@reviewer</string>
+      <string>--exec</string>
+      <string>cat</string>
+    </array>
+    <key>EnvironmentVariables</key>
+    <dict>
+      <key>HOME</key>
+      <string>/Users/reviewer</string>
+      <key>USER</key>
+      <string>reviewer</string>
+      <key>LOGNAME</key>
+      <string>reviewer</string>
+      <key>PATH</key>
+      <string>/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin</string>
+    </dict>
+    <key>RunAtLoad</key>
+    <true/>
+    <key>KeepAlive</key>
+    <dict>
+      <key>SuccessfulExit</key>
+      <false/>
+    </dict>
+    <key>ThrottleInterval</key>
+    <integer>10</integer>
+    <key>ExitTimeOut</key>
+    <integer>30</integer>
+    <key>StandardOutPath</key>
+    <string>/Library/Logs/agentbus-reviewer.log</string>
+    <key>StandardErrorPath</key>
+    <string>/Library/Logs/agentbus-reviewer.log</string>
+    <key>SoftResourceLimits</key>
+    <dict>
+      <key>Core</key>
+      <integer>0</integer>
+      <key>NumberOfProcesses</key>
+      <integer>256</integer>
+    </dict>
+    <key>HardResourceLimits</key>
+    <dict>
+      <key>Core</key>
+      <integer>0</integer>
+      <key>NumberOfProcesses</key>
+      <integer>256</integer>
+    </dict>
+  </dict>
+</plist>
+END_OF_FILE
+chown root:wheel /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist
+chmod 0644 /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist
+plutil -lint /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist
+mv -f /Library/LaunchDaemons/.agentbus.agentbus.reviewer.plist /Library/LaunchDaemons/agentbus.reviewer.plist
+
+# make /Library/Logs/agentbus-reviewer.log, which reviewer writes and root keeps in its place
+install -o reviewer -g reviewer -m 0640 /dev/null /Library/Logs/agentbus-reviewer.log
+
+# start reviewer
+launchctl bootstrap system /Library/LaunchDaemons/agentbus.reviewer.plist

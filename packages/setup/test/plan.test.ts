@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import { describe, test } from "node:test";
+import { FLAVOURS, type Flavour } from "#setup/machine.js";
+import { makePlan } from "#setup/plan/make-plan.js";
+import { planScript } from "#setup/plan/plan-script.js";
+import { planJson, planText } from "#setup/plan/plan-text.js";
+import { PretendedMachine } from "#setup/pretended-machine.js";
+import { readSetupFile } from "#setup/setup-file.js";
+
+const repository = new URL("../../../../", import.meta.url);
+const goldenDir = new URL("packages/setup/test/golden/", repository);
+const example = new URL("examples/agentbus.json", repository);
+/** `UPDATE_GOLDEN=1 npm test -- setup/build/test/plan` writes them anew; look at the difference before you commit it. */
+const isUpdate = process.env["UPDATE_GOLDEN"] === "1";
+
+describe("the plan of examples/agentbus.json", () => {
+  for (const [name, flavour] of Object.entries(FLAVOURS) as [string, Flavour][]) {
+    test(`on a fresh ${name} is the golden one, as text and as script`, async () => {
+      const machine = new PretendedMachine({ flavour });
+      const plan = await makePlan(readSetupFile(example.pathname), machine);
+      assert.deepEqual(plan.conflicts, []);
+      const text = lines(planText(plan, flavour));
+      compare(`${name}.txt`, text);
+      compare(`${name}.sh`, lines(planScript(plan, flavour)));
+    });
+
+    test(`on a fresh ${name}, as script, is one that sh can read`, async () => {
+      const plan = await makePlan(readSetupFile(example.pathname), new PretendedMachine({ flavour }));
+      const { status, stderr } = spawnSync("sh", ["-n"], { input: lines(planScript(plan, flavour)), encoding: "utf8" });
+      assert.equal(status, 0, stderr);
+    });
+  }
+
+  test("names no step twice, and gives each step's exact command to programs", async () => {
+    const plan = await makePlan(readSetupFile(example.pathname), new PretendedMachine({ flavour: FLAVOURS.debian }));
+    const steps = planJson(plan, FLAVOURS.debian).filter((each) => "step" in each);
+    assert.equal(new Set(steps.map(({ step }) => step)).size, plan.changes.length);
+    for (const { command } of steps) assert.ok(command);
+  });
+});
+
+function compare(name: string, actual: string): void {
+  const path = new URL(name, goldenDir);
+  if (isUpdate) fs.writeFileSync(path, actual);
+  assert.equal(actual, fs.existsSync(path) ? fs.readFileSync(path, "utf8") : "(there is no golden file)");
+}
+
+function lines(all: readonly string[]): string {
+  // The place of the repository is no part of a plan.
+  return `${all.join("\n")}\n`.replaceAll(repository.pathname, "");
+}

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { NEEDS_SYSTEMD, SystemdMachine } from "../support/systemd-machine.js";
+
+/** Answers with what its surroundings are. */
+const AGENT = `
+import fs from "node:fs";
+import { spawnSync } from "node:child_process";
+import { openBus } from "file:///mnt/agentbus/packages/core/dist/index.js";
+const tried = (action) => { try { action(); return "allowed"; } catch (error) { return error.code; } };
+const bus = await openBus({ group: "agents" });
+await bus.respond("about", () => ({
+  user: process.env.USER, home: process.env.HOME, cwd: process.cwd(), umask: process.umask(), key: process.env.API_KEY, words: process.argv.slice(2),
+  etc: tried(() => fs.writeFileSync("/etc/x", "")),
+  other: tried(() => fs.readdirSync("/home/alice")),
+  homes: fs.readdirSync("/home"),
+  own: tried(() => fs.writeFileSync(process.env.HOME + "/x", "")),
+  setgid: tried(() => fs.chmodSync(process.env.HOME + "/x", 0o2700)),
+  status: fs.readFileSync("/proc/self/status", "utf8").match(/^(?:NoNewPrivs|CapBnd|Seccomp):.*$/gm),
+  sudo: spawnSync("sudo", ["-n", "/etc/helper", "verb"], { encoding: "utf8" }),
+}));
+await bus.publish("@alice", { ready: true });
+`;
+const WORDS = ["a b", "$HOME ${X} $$", "%n %%", `"q" 'r'`, "back\\slash\\n", ";", "", "é"];
+
+async function prepared(context: Parameters<typeof SystemdMachine.boot>[0], more: object) {
+  const machine = await SystemdMachine.boot(context);
+  machine.must(["useradd", "--create-home", "--user-group", "alice"]);
+  machine.write("/etc/agent.mjs", AGENT);
+  machine.write("/etc/helper", "#!/bin/sh\nid -un\n");
+  machine.must(["chmod", "755", "/etc/helper"]);
+  const service = { command: [process.execPath, "/etc/agent.mjs", ...WORDS], restart: "no" };
+  const file = {
+    version: 1,
+    humans: { alice: { groups: ["agents"] } },
+    groups: { agents: {} },
+    agents: { codebot: { groups: ["agents"], lifecycle: { service }, ...more } },
+  };
+  machine.write("/etc/agentbus.json", JSON.stringify(file));
+  const first = machine.setup("apply", "--yes", "/etc/agentbus.json");
+  assert.equal(first.status, 0, first.stdout + first.stderr);
+  machine.must([
+    "runuser",
+    "-u",
+    "codebot",
+    "--",
+    "sh",
+    "-c",
+    'echo "API_KEY=sk-1=2" >> ~codebot/.config/agentbus/env',
+  ]);
+  machine.must(["systemctl", "restart", "agentbus-codebot.service"]);
+  const ask = () => {
+    const alice = ["runuser", "-u", "alice", "--", process.execPath, machine.agentbus];
+    machine.must([...alice, "subscribe", "@alice", "--group", "agents", "--count", "1"]);
+    // The first message may be of the start before the key was there, whose responder is gone.
+    return JSON.parse(
+      machine.must([...alice, "request", "about", "{}", "--group", "agents", "--timeout", "60s"]),
+    ) as Record<string, unknown>;
+  };
+  return { machine, ask };
+}
+
+describe("systemd itself", { skip: NEEDS_SYSTEMD }, () => {
+  test("runs a hardened agent on the bus: words as written, its key, its home, and nothing else", async (context) => {
+    const { machine, ask } = await prepared(context, {});
+    const data = ask();
+    const { sudo, status, ...rest } = data;
+    assert.deepEqual(rest, {
+      ...{ user: "codebot", home: "/home/codebot", cwd: "/home/codebot", umask: 0o027, key: "sk-1=2", words: WORDS },
+      ...{ etc: "EROFS", other: "ENOENT", homes: ["codebot"], own: "allowed", setgid: "EPERM" },
+    });
+    assert.deepEqual(status, ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"]);
+    assert.notEqual((sudo as { status: number }).status, 0);
+
+    const second = machine.setup("apply", "--yes", "/etc/agentbus.json");
+    assert.equal(second.status, 0, second.stderr);
+    assert.match(second.stdout + second.stderr, /nothing/i);
+  });
+
+  test("runs an agent with sudo rules in the other profile, where sudo works", async (context) => {
+    const { ask } = await prepared(context, { sudo: [{ command: ["/etc/helper", "verb"] }] });
+    const data = ask();
+    assert.deepEqual([data["other"], data["own"], data["key"], data["words"]], ["ENOENT", "allowed", "sk-1=2", WORDS]);
+    const { status, stdout, stderr } = data["sudo"] as { status: number; stdout: string; stderr: string };
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout.trim(), "root");
+  });
+
+  test("has forgotten the agent after its removal", async (context) => {
+    const { machine } = await prepared(context, {});
+    const { status, stdout, stderr } = machine.setup("remove", "--all", "--yes");
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(
+      machine.run(["systemctl", "show", "--property=LoadState,ActiveState", "agentbus-codebot.service"]).stdout,
+      /LoadState=not-found\nActiveState=inactive/,
+    );
+    assert.equal(machine.run(["pgrep", "-u", "2000"]).stdout, "");
+    assert.equal(machine.must(["ls", "/etc/systemd/system"]).includes("codebot"), false);
+  });
+});

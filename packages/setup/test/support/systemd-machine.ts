@@ -1,0 +1,154 @@
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { NEEDS_NAMESPACES, type Ended } from "./sandbox-machine.js";
+
+const SYSTEMD = "/lib/systemd/systemd";
+const REPOSITORY = fileURLToPath(new URL("../../../../../", import.meta.url));
+
+/** What `test(name, { skip })` takes. */
+export const NEEDS_SYSTEMD: string | false =
+  NEEDS_NAMESPACES ||
+  (fs.existsSync(SYSTEMD) ? false : "needs systemd (Debian: systemd)") ||
+  (spawnSync("unshare", [
+    "--cgroup",
+    "--mount",
+    "sh",
+    "-c",
+    'd=$(mktemp -d) && mount -t cgroup2 none "$d" && umount "$d" && rmdir "$d"',
+  ]).status === 0
+    ? false
+    : "needs a cgroup namespace and cgroup2, to run systemd in");
+
+/** Its own cgroup first, so that all that systemd makes lies below it and can be removed again. */
+const PREPARE = `
+set -e
+echo $$ > "$2/cgroup.procs"
+exec unshare --cgroup sh -c '
+set -e
+mount -t tmpfs -o mode=755 tmpfs /mnt
+# As in sandbox-machine.ts: accounts that other tests make meanwhile are not wanted here.
+cp -a /etc /mnt/etc 2>/dev/null || true
+rm -f /mnt/etc/*.lock
+for file in passwd group shadow gshadow subuid subgid; do sed -i /^abt/d /mnt/etc/$file; done
+mkdir -p /mnt/etc/sudoers.d /mnt/etc/tmpfiles.d /mnt/agentbus
+rm -rf /mnt/etc/systemd/system && mkdir /mnt/etc/systemd/system
+mount --bind /mnt/etc /etc
+mount --bind "$1" /mnt/agentbus
+for dir in /home /var/spool /var/lib /var/log /var/mail /run; do mount -t tmpfs -o mode=755 tmpfs "$dir"; done
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
+mount -t cgroup2 none /sys/fs/cgroup
+mkdir -p /run/lock /var/spool/cron/crontabs
+printf "[Unit]\\nDescription=nothing\\nDefaultDependencies=no\\n" > /etc/systemd/system/abt-idle.target
+exec env -i PATH="$PATH" container=unshare ${SYSTEMD} --system --unit=abt-idle.target --log-target=console --log-level=warning --show-status=no
+' sh "$1"
+`;
+
+/** A machine of its own that systemd runs, as PID 1: this one's programs, a copy of /etc, and nothing of this one's units. */
+export class SystemdMachine {
+  readonly agentbus = "/mnt/agentbus/packages/cli/bin/agentbus.cjs";
+  readonly #pid: number;
+
+  private constructor(pid: number) {
+    this.#pid = pid;
+  }
+
+  static async boot(context: TestContext): Promise<SystemdMachine> {
+    const mountPoint = fs.mkdtempSync(join(tmpdir(), "abt-cgroup-"));
+    must("mount", "-t", "cgroup2", "none", mountPoint);
+    const cgroup = join(mountPoint, `abt-${randomBytes(4).toString("hex")}`);
+    fs.mkdirSync(cgroup);
+    const isolate = [
+      "--mount",
+      "--pid",
+      "--uts",
+      "--ipc",
+      "--fork",
+      "--mount-proc",
+      "--kill-child",
+      "--propagation",
+      "private",
+    ];
+    const holder = spawn("unshare", [...isolate, "sh", "-c", PREPARE, "sh", REPOSITORY, cgroup], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let said = "";
+    for (const stream of [holder.stdout, holder.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => (said += text));
+    context.after(async () => {
+      await end(holder);
+      await removeCgroup(cgroup);
+      must("umount", mountPoint);
+      fs.rmdirSync(mountPoint);
+    });
+    for (;;) {
+      if (holder.exitCode !== null || holder.signalCode !== null) throw new Error(`systemd did not start: ${said}`);
+      const pid = Number(
+        fs.readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, "utf8").trim().split(" ")[0],
+      );
+      const machine = new SystemdMachine(pid);
+      if (pid > 0 && /running|degraded/.test(machine.run(["systemctl", "is-system-running"]).stdout)) return machine;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Runs a program in it, as root, to its end. */
+  run(argv: readonly string[], input = ""): Ended {
+    const enter = ["--target", String(this.#pid), "--mount", "--pid", "--wd=/", "--"];
+    const { status, stdout, stderr, error } = spawnSync("nsenter", [...enter, ...argv], {
+      ...{ input, encoding: "utf8" },
+      env: { PATH: process.env["PATH"], LC_ALL: "C", NODE_DISABLE_COMPILE_CACHE: "1" },
+    });
+    if (error !== undefined) throw error;
+    return { status: status ?? 255, stdout, stderr };
+  }
+
+  /** The same, and a failure is the test's. @returns what it printed */
+  must(argv: readonly string[], input = ""): string {
+    const { status, stdout, stderr } = this.run(argv, input);
+    if (status !== 0) throw new Error(`${argv.join(" ")} ended with ${status}\n${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  write(path: string, text: string): void {
+    this.must(["sh", "-c", 'cat > "$1"', "sh", path], text);
+  }
+
+  /** `agentbus setup …` in it. */
+  setup(...args: readonly string[]): Ended {
+    return this.run([process.execPath, this.agentbus, "setup", ...args]);
+  }
+}
+
+async function end(holder: ChildProcess): Promise<void> {
+  if (holder.exitCode !== null || holder.signalCode !== null) return;
+  const gone = once(holder, "exit");
+  holder.kill("SIGKILL");
+  await gone;
+}
+
+/** Deepest first, as soon as the kernel has let the last process of it go. */
+async function removeCgroup(dir: string): Promise<void> {
+  for (const entry of fs.readdirSync(dir, { withFileTypes: true })) {
+    if (entry.isDirectory()) await removeCgroup(join(dir, entry.name));
+  }
+  for (;;) {
+    try {
+      return fs.rmdirSync(dir);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+function must(command: string, ...args: string[]): void {
+  const { status, stderr } = spawnSync(command, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stderr}`);
+}

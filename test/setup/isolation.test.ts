@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NEEDS_NAMESPACES } from "#setup-test/support/sandbox-machine.js";
+import { AgentsMachine, findingsIn } from "./agents-machine.js";
+import { ROUNDS } from "./breaks.js";
+
+test("what verify finds", { skip: NEEDS_NAMESPACES }, async (context) => {
+  const machine = await AgentsMachine.make(context);
+  machine.apply();
+
+  await context.test("nothing, where agents are as they were made", () => {
+    assert.deepEqual(machine.errors(), []);
+  });
+
+  for (const round of ROUNDS) {
+    for (const { script } of round) machine.sh(script);
+    const findings = findingsIn(machine.verify());
+    for (const { title, finds } of round) {
+      await context.test(title, () => {
+        const { check, agent, severity = "error" } = finds;
+        const found = findings.filter((finding) => finding.check === check && finding.agent === agent);
+        assert.ok(
+          found.some((finding) => finding.severity === severity),
+          `${check} said ${JSON.stringify(found)}`,
+        );
+        assert.ok(found.every(({ fix, evidence }) => fix !== "" && evidence !== ""));
+      });
+    }
+    await context.test("nothing beyond that", () => {
+      const expected = new Set(round.flatMap(({ finds, also = [] }) => [finds.check, ...also]));
+      const others = findings.filter(({ check, severity }) => severity === "error" && !expected.has(check));
+      if (!expected.has("*")) assert.deepEqual(others, []);
+    });
+    await context.test("the commands that it gives mend all of it", () => {
+      for (const fix of new Set(findings.map((finding) => finding.fix))) machine.mend(fix);
+      assert.deepEqual(machine.errors(), []);
+    });
+  }
+});
