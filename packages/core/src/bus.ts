@@ -1,3 +1,6 @@
+import { PendingPipe, PendingPipes } from "./channel/pending-channels.js";
+import type { Channels } from "./channel/channels.js";
+import type { PipeHandler, PipeOptions, PipesOptions } from "./channel/pipe.js";
 import { causeInEnvironment, type Cause } from "./context.js";
 import type { PeekedMessage } from "./deliver/peek.js";
 import { BusError, fromErrno } from "./errors.js";
@@ -104,6 +107,7 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     this.#receiverOptions = {
       watch: options.watch ?? DEFAULTS.watch,
       rescanMs: options.rescanMs ?? DEFAULTS.rescanMs,
+      cause,
     };
     this.#signal = options.signal;
     options.signal?.addEventListener("abort", this.#onAbort);
@@ -222,6 +226,30 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     return new PendingSubscription(this.#subscribe((receiver) => receiver.respond(pattern, options, responder)));
   }
 
+  /**
+   * Opens a pipe to an agent, `@codebot`, which reads it with `bus.pipes()`: its `send()` waits while the receiver is slow.
+   *
+   * Await the result to know that it is open, or send right away. Needs the package `@agentbus/pipe`.
+   * @throws BusError ERR_PACKAGE_MISSING, ERR_ADDRESS_UNKNOWN, ERR_TOPIC_INVALID, ERR_ACCESS, ERR_SQUATTED, ERR_CLOSED …;
+   * TypeError for options that cannot be
+   */
+  pipe(address: string, options: PipeOptions = {}): PendingPipe {
+    return new PendingPipe(this.#channel("open a pipe", (channels) => channels.pipe(address, options)));
+  }
+
+  /**
+   * Receives what all agents send through pipes to this one, each in its turn.
+   *
+   * Iterate the result, or give it a handler. One process of an account does so at a time. Needs the package `@agentbus/pipe`.
+   * @throws BusError ERR_PACKAGE_MISSING, ERR_BUSY, ERR_ACCESS, ERR_SQUATTED, ERR_CLOSED …; TypeError for options that cannot be
+   */
+  pipes<Data = unknown>(handler: PipeHandler<Data>): PendingPipes<Data>;
+  pipes<Data = unknown>(options?: PipesOptions, handler?: PipeHandler<Data>): PendingPipes<Data>;
+  pipes<Data>(first: PipesOptions | PipeHandler<Data> = {}, second?: PipeHandler<Data>): PendingPipes<Data> {
+    const [options, handler] = typeof first === "function" ? [{}, first] : [first, second];
+    return new PendingPipes(this.#channel("receive pipes", (channels) => channels.pipes(options, handler)));
+  }
+
   /** Takes nothing more, lets handlers and publishes finish, and closes. */
   async drain(options: DrainOptions = {}): Promise<void> {
     this.#isClosing = true;
@@ -254,15 +282,24 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   }
 
   #subscribe<Data>(open: (receiver: Receiver) => Promise<Subscription<Data>>): Promise<Subscription<Data>> {
-    const opening = this.#open(open);
+    return this.#open("subscribe", open);
+  }
+
+  #channel<Channel>(doing: string, open: (channels: Channels) => Promise<Channel>): Promise<Channel> {
+    return this.#open(doing, (receiver) => open(receiver.channels()));
+  }
+
+  /** What is being opened is waited for before the bus closes. */
+  #open<Opened>(doing: string, open: (receiver: Receiver) => Promise<Opened>): Promise<Opened> {
+    const opening = this.#openNow(doing, open);
     this.#opening.add(opening);
     const forget = () => void this.#opening.delete(opening);
     opening.then(forget, forget);
     return opening;
   }
 
-  async #open<Data>(open: (receiver: Receiver) => Promise<Subscription<Data>>): Promise<Subscription<Data>> {
-    this.#requireOpen("subscribe");
+  async #openNow<Opened>(doing: string, open: (receiver: Receiver) => Promise<Opened>): Promise<Opened> {
+    this.#requireOpen(doing);
     return open(await this.#receive());
   }
 

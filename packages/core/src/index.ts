@@ -1,8 +1,33 @@
 /** agentbus: a message bus that is the filesystem. */
 export { openBus, type Bus, type OpenBusOptions } from "./bus.js";
 export { BusError, isBusError, ERROR_CODES, type BusErrorOptions, type ErrorCode } from "./errors.js";
+export type {
+  ChannelCapabilities,
+  ChannelMessage,
+  ChannelRefusal,
+  ChannelRefusalReason,
+  ChannelStatistics,
+  ReceivingEnd,
+  SendingEnd,
+  SendOptions,
+  Sent,
+} from "./channel/channel.js";
+export { PassingMessage } from "./channel/channel-message.js";
+export type { ChannelHost, ClosableChannel, EnvelopeReader, EnvelopeWriter, WrittenEnvelope } from "./channel/host.js";
+export type { ChannelCounters, ChannelDescription } from "./channel/ledger.js";
+export type { PendingPipe, PendingPipes } from "./channel/pending-channels.js";
+export type {
+  Pipe,
+  PipeFallback,
+  PipeHandler,
+  PipeOptions,
+  PipePackage,
+  Pipes,
+  PipesOptions,
+  PipeStatistics,
+} from "./channel/pipe.js";
 export type { Envelope, EnvelopeOptions } from "./envelope.js";
-export type { Sender } from "./deliver/judge.js";
+export type { Sender, Verdict } from "./deliver/judge.js";
 export type { PeekedMessage } from "./deliver/peek.js";
 export type { DeadReason, GivenUpReason, Refusal, RefusalReason } from "./deliver/refusal.js";
 export type { SyncLevel } from "./publish/fan-out.js";

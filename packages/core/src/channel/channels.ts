@@ -1,0 +1,35 @@
+import { runAll } from "../run-all.js";
+import type { DrainOptions } from "../subscribe/subscription.js";
+import type { ClosableChannel, ChannelHost } from "./host.js";
+import { loadPipePackage } from "./packages.js";
+import type { Pipe, PipeHandler, PipeOptions, Pipes, PipesOptions } from "./pipe.js";
+
+/** The channels of one bus: opens them by the packages that know how, and ends them with the bus. */
+export class Channels {
+  readonly #host: ChannelHost;
+  readonly #open: ReadonlySet<ClosableChannel>;
+  readonly #release: () => Promise<void>;
+
+  /** @param open those that the host keeps @param release lets go of what the host holds */
+  constructor(host: ChannelHost, open: ReadonlySet<ClosableChannel>, release: () => Promise<void>) {
+    this.#host = host;
+    this.#open = open;
+    this.#release = release;
+  }
+
+  async pipe(address: string, options: PipeOptions): Promise<Pipe> {
+    return (await loadPipePackage()).openPipe(this.#host, address, options);
+  }
+
+  async pipes<Data>(options: PipesOptions, handler: PipeHandler<Data> | undefined): Promise<Pipes<Data>> {
+    return (await loadPipePackage()).openPipes<Data>(this.#host, options, handler);
+  }
+
+  async drain(options: DrainOptions): Promise<void> {
+    await Promise.all([...this.#open].map((channel) => channel.drain(options)));
+  }
+
+  async close(): Promise<void> {
+    await runAll([...[...this.#open].map((channel) => () => channel.close()), this.#release]);
+  }
+}
