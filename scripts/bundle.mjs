@@ -1,7 +1,7 @@
 // Joins the compiled modules of a package into a few files. Reading one module costs Node a third of a millisecond, and a shell
 // that calls `agentbus publish` pays it for every one of them, each time.
 //
-// core: ES modules; what it imports lazily stays a file of its own.
+// core, pipe and socket: ES modules; what core imports lazily stays a file of its own.
 // cli: CommonJS with core and commander in it, one file for a publish: see bundle-command.mjs. What only some commands need
 // (locks, ajv) stays a dependency that is imported when needed.
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,7 +9,9 @@ import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { bundleCommand } from "./bundle-command.mjs";
 
-const LAZY_PACKAGES = ["ajv", "fsevents", "proper-lockfile"];
+const LAZY_PACKAGES = ["ajv", "fsevents", "koffi", "proper-lockfile"];
+/** Each a package that builds on core, for who wants it; the command holds them. */
+const CHANNELS = ["pipe", "socket"];
 const LICENSES = "LICENSES.txt";
 
 export async function bundlePackages(root) {
@@ -26,7 +28,9 @@ export async function bundlePackages(root) {
   };
   const core = join(root, "packages/core/dist");
   const cli = join(root, "packages/cli/dist");
-  const [coreResult, cliResult] = await Promise.all([
+  const channel = (name) => join(root, "packages", name, "dist");
+  const channelEntries = CHANNELS.map((name) => [`@agentbus/${name}`, join(channel(name), "index.js")]);
+  const [coreResult, cliResult, ...channelResults] = await Promise.all([
     build({
       ...common,
       entryPoints: [join(core, "index.js")],
@@ -37,22 +41,53 @@ export async function bundlePackages(root) {
     }),
     bundleCommand(join(cli, "main.js"), join(cli, "bundle"), {
       ...common,
-      alias: { ...common.alias, "@agentbus/core": join(core, "index.js") },
-      plugins: [lazyChildProcess],
+      alias: { ...common.alias, "@agentbus/core": join(core, "index.js"), ...Object.fromEntries(channelEntries) },
+      plugins: [lazyChildProcess, channelsWithin],
       // The first use of `performance` loads perf_hooks, for 2 ms.
       inject: [join(root, "scripts/monotonic-now.mjs")],
       define: { "performance.now": "monotonicNow" },
     }),
+    ...CHANNELS.map((name) =>
+      build({
+        ...common,
+        entryPoints: [join(channel(name), "index.js")],
+        outdir: join(channel(name), "bundle"),
+        format: "esm",
+        external: [...LAZY_PACKAGES, "@agentbus/core"],
+        sourcemap: true,
+      }),
+    ),
   ]);
-  const { inputs, outputs } = coreResult.metafile;
-  await finish(
-    root,
-    join(core, "bundle"),
-    Object.keys(inputs),
-    Object.keys(outputs).map((path) => basename(path)),
-  );
+  const libraries = [coreResult, ...channelResults];
+  for (const [index, dir] of [core, ...CHANNELS.map(channel)].entries()) {
+    const { inputs, outputs } = libraries[index].metafile;
+    const names = Object.keys(outputs).map((path) => basename(path));
+    await finish(root, join(dir, "bundle"), Object.keys(inputs), names);
+  }
   await finish(root, join(cli, "bundle"), cliResult.inputs, cliResult.names);
 }
+
+/** A package of channels: it stands on core, which stays a dependency. */
+async function bundleChannel(root, dist, common) {
+  const { metafile } = await build({
+    ...{ ...common, external: [...common.external, "@agentbus/core"] },
+    ...{ entryPoints: [join(dist, "index.js")], outdir: join(dist, "bundle"), format: "esm", sourcemap: true },
+  });
+  const names = Object.keys(metafile.outputs).map((path) => basename(path));
+  await finish(root, join(dist, "bundle"), Object.keys(metafile.inputs), names);
+}
+
+/** The command brings the packages of channels along, so it need not look for them. */
+const knownChannels = {
+  name: "known-channels",
+  setup({ onLoad }) {
+    onLoad({ filter: /core\/dist\/channel\/packages\.js$/ }, () => ({
+      contents: `
+        export const loadPipePackage = () => import("@agentbus/pipe");
+        export const loadSocketPackage = () => import("@agentbus/socket");`,
+    }));
+  },
+};
 
 /** commander could run subcommands that are programs of their own, and loads what that would take. */
 const lazyChildProcess = {
@@ -63,6 +98,19 @@ const lazyChildProcess = {
     );
     onLoad({ filter: /.*/, namespace: "lazy" }, () => ({
       contents: `exports.spawn = (...args) => process.getBuiltinModule("node:child_process").spawn(...args);`,
+    }));
+  },
+};
+
+/** Core looks for the packages of channels where it is installed; in the command they are at hand. */
+const channelsWithin = {
+  name: "channels-within",
+  setup({ onLoad }) {
+    onLoad({ filter: /core\/dist\/channel\/packages\.js$/ }, () => ({
+      contents: `
+        export const loadPipePackage = () => import("@agentbus/pipe");
+        export const loadSocketPackage = () => import("@agentbus/socket");`,
+      resolveDir: process.cwd(),
     }));
   },
 };

@@ -1,6 +1,7 @@
-import { PendingPipe, PendingPipes } from "./channel/pending-channels.js";
+import { PendingClient, PendingPipe, PendingPipes, PendingServer } from "./channel/pending-channels.js";
 import type { Channels } from "./channel/channels.js";
 import type { PipeHandler, PipeOptions, PipesOptions } from "./channel/pipe.js";
+import type { ConnectOptions, ServeHandler, ServeOptions } from "./channel/socket.js";
 import { causeInEnvironment, type Cause } from "./context.js";
 import type { PeekedMessage } from "./deliver/peek.js";
 import { BusError, fromErrno } from "./errors.js";
@@ -248,6 +249,40 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   pipes<Data>(first: PipesOptions | PipeHandler<Data> = {}, second?: PipeHandler<Data>): PendingPipes<Data> {
     const [options, handler] = typeof first === "function" ? [{}, first] : [first, second];
     return new PendingPipes(this.#channel("receive pipes", (channels) => channels.pipes(options, handler)));
+  }
+
+  /**
+   * Serves calls and messages through a socket, `run/<user>/<name>.sock`: others reach it with `bus.connect("@user/name")`. What the
+   * handler returns is the answer; without one, iterate the result.
+   *
+   * One process of an account serves a name at a time. Needs the package `@agentbus/socket`.
+   * @throws BusError ERR_PACKAGE_MISSING, ERR_PLATFORM, ERR_BUSY, ERR_PATH_TOO_LONG, ERR_ACCOUNT, ERR_ACCESS, ERR_SQUATTED, ERR_CLOSED;
+   * TypeError for a name or options that cannot be
+   */
+  serve<Data = unknown>(name: string, handler: ServeHandler<Data>): PendingServer<Data>;
+  serve<Data = unknown>(name: string, handler: ServeHandler<Data>, options: ServeOptions): PendingServer<Data>;
+  serve<Data = unknown>(name: string, options?: ServeOptions, handler?: ServeHandler<Data>): PendingServer<Data>;
+  serve<Data>(
+    name: string,
+    second: ServeHandler<Data> | ServeOptions = {},
+    third?: ServeHandler<Data> | ServeOptions,
+  ): PendingServer<Data> {
+    const [options = {}, handler] = typeof second === "function" ? [third as ServeOptions, second] : [second, third];
+    return new PendingServer(
+      this.#channel("serve", (channels) => channels.serve(name, options, handler as ServeHandler<Data> | undefined)),
+    );
+  }
+
+  /**
+   * Connects to what an agent serves, "@codebot/search", and makes sure that it is that agent's process which does. A connection that is lost
+   * is made again.
+   *
+   * Await the result to know that it is there, or call right away. Needs the package `@agentbus/socket`.
+   * @throws BusError ERR_PACKAGE_MISSING, ERR_PLATFORM, ERR_NO_PEER, ERR_ADDRESS_UNKNOWN, ERR_SQUATTED, ERR_ACCESS, ERR_BUSY,
+   * ERR_PATH_TOO_LONG, ERR_TOPIC_INVALID, ERR_CLOSED; TypeError for options that cannot be
+   */
+  connect<Data = unknown>(address: string, options: ConnectOptions = {}): PendingClient<Data> {
+    return new PendingClient(this.#channel("connect", (channels) => channels.connect<Data>(address, options)));
   }
 
   /** Takes nothing more, lets handlers and publishes finish, and closes. */

@@ -1,6 +1,6 @@
 /** agentbus: a message bus that is the filesystem. */
 export { openBus, type Bus, type OpenBusOptions } from "./bus.js";
-export { BusError, isBusError, ERROR_CODES, type BusErrorOptions, type ErrorCode } from "./errors.js";
+export { BusError, ERROR_CODES, fromErrno, isBusError, type BusErrorOptions, type ErrorCode } from "./errors.js";
 export type {
   ChannelCapabilities,
   ChannelMessage,
@@ -15,7 +15,23 @@ export type {
 export { PassingMessage } from "./channel/channel-message.js";
 export type { ChannelHost, ClosableChannel, EnvelopeReader, EnvelopeWriter, WrittenEnvelope } from "./channel/host.js";
 export type { ChannelCounters, ChannelDescription } from "./channel/ledger.js";
-export type { PendingPipe, PendingPipes } from "./channel/pending-channels.js";
+export type { PendingClient, PendingPipe, PendingPipes, PendingServer } from "./channel/pending-channels.js";
+export type {
+  CallOptions,
+  CompleteConnectOptions,
+  CompleteServeOptions,
+  ConnectOptions,
+  Pushed,
+  ServeHandler,
+  ServeOptions,
+  SocketAllowance,
+  SocketClient,
+  SocketMessage,
+  SocketPackage,
+  SocketPeer,
+  SocketServer,
+  SocketStatistics,
+} from "./channel/socket.js";
 export type {
   Pipe,
   PipeFallback,

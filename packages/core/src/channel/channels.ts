@@ -1,8 +1,25 @@
 import { runAll } from "../run-all.js";
 import type { DrainOptions } from "../subscribe/subscription.js";
 import type { ClosableChannel, ChannelHost } from "./host.js";
-import { loadPipePackage } from "./packages.js";
-import type { Pipe, PipeHandler, PipeOptions, Pipes, PipesOptions } from "./pipe.js";
+import { loadPipePackage, loadSocketPackage } from "./packages.js";
+import {
+  checkPipeOptions,
+  checkPipesOptions,
+  type Pipe,
+  type PipeHandler,
+  type PipeOptions,
+  type Pipes,
+  type PipesOptions,
+} from "./pipe.js";
+import {
+  completeConnectOptions,
+  completeServeOptions,
+  type ConnectOptions,
+  type ServeHandler,
+  type ServeOptions,
+  type SocketClient,
+  type SocketServer,
+} from "./socket.js";
 
 /** The channels of one bus: opens them by the packages that know how, and ends them with the bus. */
 export class Channels {
@@ -18,11 +35,31 @@ export class Channels {
   }
 
   async pipe(address: string, options: PipeOptions): Promise<Pipe> {
+    checkPipeOptions(options);
+    options.signal?.throwIfAborted();
     return (await loadPipePackage()).openPipe(this.#host, address, options);
   }
 
   async pipes<Data>(options: PipesOptions, handler: PipeHandler<Data> | undefined): Promise<Pipes<Data>> {
+    checkPipesOptions(options);
+    options.signal?.throwIfAborted();
     return (await loadPipePackage()).openPipes<Data>(this.#host, options, handler);
+  }
+
+  async serve<Data>(
+    name: string,
+    options: ServeOptions,
+    handler: ServeHandler<Data> | undefined,
+  ): Promise<SocketServer<Data>> {
+    const complete = completeServeOptions(options);
+    options.signal?.throwIfAborted();
+    return (await loadSocketPackage()).openServer<Data>(this.#host, name, complete, handler);
+  }
+
+  async connect<Data>(address: string, options: ConnectOptions): Promise<SocketClient<Data>> {
+    const complete = completeConnectOptions(options);
+    options.signal?.throwIfAborted();
+    return (await loadSocketPackage()).openClient<Data>(this.#host, address, complete);
   }
 
   async drain(options: DrainOptions): Promise<void> {

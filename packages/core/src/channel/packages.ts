@@ -1,6 +1,7 @@
 import { BusError, errnoOf } from "../errors.js";
 import { loadLater } from "../load-later.js";
 import type { PipePackage } from "./pipe.js";
+import type { SocketPackage } from "./socket.js";
 
 /**
  * Loads the packages of channels when they are first used. They build on core and not the other way round, so core names them without
@@ -8,6 +9,10 @@ import type { PipePackage } from "./pipe.js";
  */
 export function loadPipePackage(): Promise<PipePackage> {
   return loadPackage<PipePackage>("@agentbus/pipe", "pipes");
+}
+
+export function loadSocketPackage(): Promise<SocketPackage> {
+  return loadPackage<SocketPackage>("@agentbus/socket", "sockets");
 }
 
 /** @param name of an optional package @param what it is for @throws BusError ERR_PACKAGE_MISSING */

@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger } from "../options.js";
 import type { Answer } from "../request/request.js";
 import type {
   ChannelMessage,
@@ -32,6 +33,10 @@ export interface ServeOptions {
   /** Closes the server. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** With their defaults. */
+export type CompleteServeOptions = ServeOptions &
+  Required<{ readonly [Name in "concurrency" | "concurrencyPerUser" | "maxConnectionsPerUser"]: number }>;
 
 export interface SocketAllowance {
   readonly users?: readonly string[] | undefined;
@@ -69,7 +74,7 @@ export interface SocketPeer {
 }
 
 /** What a process serves, `run/<user>/<name>.sock`: the end that calls and messages come out of. */
-export interface SocketServer<Data = unknown> extends Omit<ReceivingEnd<Data>, typeof Symbol.asyncIterator> {
+export interface SocketServer<Data = unknown> extends ReceivingEnd<Data> {
   readonly name: string;
   /** What clients connect to: "@codebot/search". */
   readonly address: string;
@@ -105,10 +110,10 @@ export interface SocketStatistics extends ChannelStatistics {
 }
 
 export interface ConnectOptions {
-  /** How long to try to get through to the server, in milliseconds: at first, and after each loss; then ERR_NO_PEER. @default 0 at first: it is there, or it is not; 30000 after a loss */
-  readonly connectMs?: number | undefined;
-  /** Whether a lost connection is made again. @default true */
-  readonly reconnect?: boolean | undefined;
+  /** How long to wait for the server to be there, in milliseconds; then ERR_NO_PEER. @default 0: it is, or it is not */
+  readonly waitMs?: number | undefined;
+  /** The same after a connection was lost; with 0 it is not made again. @default 30000 */
+  readonly reconnectMs?: number | undefined;
   /** How long a call that does not say waits for its answer, in milliseconds. @default 30000 */
   readonly timeoutMs?: number | undefined;
   /** Told of everything that came from the server and was not delivered. @default a warning for the first of each reason */
@@ -116,6 +121,10 @@ export interface ConnectOptions {
   /** Closes the connection. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** With their defaults. */
+export type CompleteConnectOptions = ConnectOptions &
+  Required<{ readonly [Name in "waitMs" | "reconnectMs" | "timeoutMs"]: number }>;
 
 export interface CallOptions extends SendOptions {
   /** How long to wait for the answer, in milliseconds; then the call is cancelled at the server, too. @default the connection's */
@@ -148,9 +157,65 @@ export interface SocketPackage {
   openServer<Data>(
     host: ChannelHost,
     name: string,
-    options: ServeOptions,
+    options: CompleteServeOptions,
     handler: ServeHandler<Data> | undefined,
   ): Promise<SocketServer<Data>>;
   /** @throws TypeError, BusError ERR_NO_PEER, ERR_ADDRESS_UNKNOWN, ERR_ACCESS, ERR_SQUATTED, ERR_PLATFORM … */
-  openClient<Data>(host: ChannelHost, address: string, options: ConnectOptions): Promise<SocketClient<Data>>;
+  openClient<Data>(host: ChannelHost, address: string, options: CompleteConnectOptions): Promise<SocketClient<Data>>;
+}
+
+const SERVE_OPTIONS: ReadonlySet<string> = new Set([
+  "allow",
+  "concurrency",
+  "concurrencyPerUser",
+  "maxConnectionsPerUser",
+  "timeoutMs",
+  "onRefused",
+  "onError",
+  "signal",
+] satisfies (keyof ServeOptions)[]);
+const ALLOWANCE: ReadonlySet<string> = new Set(["users", "groups"] satisfies (keyof SocketAllowance)[]);
+const CONNECT_OPTIONS: ReadonlySet<string> = new Set([
+  "waitMs",
+  "reconnectMs",
+  "timeoutMs",
+  "onRefused",
+  "signal",
+] satisfies (keyof ConnectOptions)[]);
+
+const SERVE_DEFAULTS = Object.freeze({ concurrency: 64, maxConnectionsPerUser: 256 });
+const CONNECT_DEFAULTS = Object.freeze({ waitMs: 0, reconnectMs: 30_000, timeoutMs: 30_000 });
+
+/** @throws TypeError for what cannot be, or is not known */
+export function completeServeOptions(options: ServeOptions): CompleteServeOptions {
+  refuseUnknownOptions("serve", options, SERVE_OPTIONS);
+  requireInteger("concurrency", options.concurrency, 1, 100_000);
+  requireInteger("concurrencyPerUser", options.concurrencyPerUser, 1, 100_000);
+  requireInteger("maxConnectionsPerUser", options.maxConnectionsPerUser, 1, 1_000_000);
+  requireInteger("timeoutMs", options.timeoutMs, 1, MAX_TIMER_MS);
+  if (options.allow !== undefined) checkAllowance(options.allow);
+  const { concurrency = SERVE_DEFAULTS.concurrency } = options;
+  const { maxConnectionsPerUser = SERVE_DEFAULTS.maxConnectionsPerUser } = options;
+  const { concurrencyPerUser = Math.max(1, concurrency >> 2) } = options;
+  return { ...options, concurrency, concurrencyPerUser, maxConnectionsPerUser };
+}
+
+function checkAllowance(allow: SocketAllowance): void {
+  refuseUnknownOptions("allow", allow, ALLOWANCE);
+  for (const [name, list] of Object.entries(allow)) {
+    if (list !== undefined && !(Array.isArray(list) && list.every((each) => typeof each === "string"))) {
+      throw new TypeError(`allow.${name} is a list of names`);
+    }
+  }
+}
+
+/** @throws TypeError for what cannot be, or is not known */
+export function completeConnectOptions(options: ConnectOptions): CompleteConnectOptions {
+  refuseUnknownOptions("connect", options, CONNECT_OPTIONS);
+  requireInteger("waitMs", options.waitMs, 0, MAX_TIMER_MS);
+  requireInteger("reconnectMs", options.reconnectMs, 0, MAX_TIMER_MS);
+  requireInteger("timeoutMs", options.timeoutMs, 1, MAX_TIMER_MS);
+  const { waitMs = CONNECT_DEFAULTS.waitMs, reconnectMs = CONNECT_DEFAULTS.reconnectMs } = options;
+  const { timeoutMs = CONNECT_DEFAULTS.timeoutMs } = options;
+  return { ...options, waitMs, reconnectMs, timeoutMs };
 }

@@ -1,0 +1,109 @@
+import type { Connection } from "./connection.js";
+import { frame, Kind } from "./frames.js";
+import type { Room } from "./outgoing.js";
+
+interface Waiting {
+  readonly text: string;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Where messages by themselves leave, in the order in which they were handed in, each as soon as the other end has room for it. It can be moved to another
+ * connection: those that wait go there.
+ */
+export class Outlet {
+  readonly #waiting: Waiting[] = [];
+  readonly #onSent: (bytes: number) => void;
+  #connection: Connection | undefined;
+  #room: Room | undefined;
+  #onEmpty: (() => void)[] = [];
+
+  constructor(onSent: (bytes: number) => void) {
+    this.#onSent = onSent;
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  attach(connection: Connection, room: Room): void {
+    this.#connection = connection;
+    this.#room = room;
+    this.flush();
+  }
+
+  /** What is sent from now on waits. */
+  detach(): void {
+    this.#connection = undefined;
+    this.#room = undefined;
+  }
+
+  /** @returns whether there was room for it */
+  trySend(text: string): boolean {
+    const { isEmpty } = this;
+    if (!isEmpty || this.#room?.isThere !== true || this.#connection?.isCongested !== false) return false;
+    this.#write(text);
+    return true;
+  }
+
+  /** Resolves when it is on its way. @throws the signal's reason; what it is failed with */
+  send(text: string, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) return reject(signal.reason as Error);
+      if (this.trySend(text)) return resolve();
+      const onAbort = () => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        reject(signal?.reason as Error);
+        this.#lookIfEmpty();
+      };
+      const forget = () => signal?.removeEventListener("abort", onAbort);
+      const waiting: Waiting = {
+        text,
+        resolve: () => (forget(), resolve()),
+        reject: (error) => (forget(), reject(error as Error)),
+      };
+      signal?.addEventListener("abort", onAbort);
+      this.#waiting.push(waiting);
+      if (this.#connection?.isCongested === true) void this.#connection.whenClear().then(() => this.flush());
+    });
+  }
+
+  /** Sends what there is room for; to be called when there is more. */
+  flush(): void {
+    while (this.#waiting.length > 0 && this.#room?.isThere === true) {
+      if (this.#connection?.isCongested !== false) {
+        void this.#connection?.whenClear().then(() => this.flush());
+        return;
+      }
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#write(next.text);
+      next.resolve();
+    }
+    this.#lookIfEmpty();
+  }
+
+  failAll(error: unknown): void {
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
+    this.#lookIfEmpty();
+  }
+
+  /** Resolves when all that was handed in is on its way, or failed. */
+  whenEmpty(): Promise<void> {
+    if (this.isEmpty) return Promise.resolve();
+    return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  #lookIfEmpty(): void {
+    if (this.isEmpty) for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+
+  #write(envelope: string): void {
+    const text = frame(Kind.item, 0, envelope);
+    const bytes = Buffer.byteLength(envelope);
+    this.#room?.take(bytes);
+    this.#connection?.send(text);
+    this.#onSent(bytes);
+  }
+}
