@@ -1,3 +1,4 @@
+import { atExit } from "../at-exit.js";
 import { currentCause, runBecauseOf, type Cause } from "../context.js";
 import type { Sender } from "../deliver/judge.js";
 import { Directory } from "../directory.js";
@@ -119,8 +120,8 @@ export class BusChannelHost implements ChannelHost {
     return watchDirectory(dir, { ...options, mode: this.#subscriptions.watch });
   }
 
-  everyNowAndThen(tick: () => Promise<void>): () => void {
-    return this.#subscriptions.everyNowAndThen(tick);
+  everyNowAndThen(tick: () => Promise<void>, keepsProcess = true): () => void {
+    return this.#subscriptions.everyNowAndThen(tick, keepsProcess);
   }
 
   presence(): Promise<Presence> {
@@ -163,6 +164,10 @@ export class BusChannelHost implements ChannelHost {
     }
   }
 
+  refusedByKernel(cause: unknown, doing: string, path?: string): BusError {
+    return fromErrno(cause, doing, path);
+  }
+
   noAccess(cause: unknown): Promise<BusError> {
     return noAccess(this.#spool.path, this.#spool.gid, this.#spool.accounts, cause);
   }
@@ -186,6 +191,14 @@ export class BusChannelHost implements ChannelHost {
 
   async publish(destination: string, data: unknown, options?: PublishOptions): Promise<PublishResult> {
     return this.#publisher.publish(destination, data, options);
+  }
+
+  async forward(text: string, options: PublishOptions): Promise<PublishResult> {
+    return this.#publisher.forward(text, options);
+  }
+
+  atExit(action: () => void): () => void {
+    return atExit(action);
   }
 
   show(channel: ChannelDescription): ChannelCounters {

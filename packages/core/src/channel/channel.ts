@@ -26,12 +26,13 @@ export interface SendingEnd extends AsyncDisposable {
   /**
    * Resolves when the channel has the message: in the order of the calls, and for a channel with backpressure no sooner than there is
    * room for it.
-   * @throws BusError ERR_TOO_LARGE, ERR_ENVELOPE_INVALID, ERR_SCHEMA, ERR_HOPS, ERR_NO_PEER, ERR_CLOSED; the signal's reason
+   * @throws BusError ERR_TOO_LARGE, ERR_ENVELOPE_INVALID, ERR_SCHEMA, ERR_HOPS, ERR_NO_PEER, ERR_TIMEOUT, ERR_BACKLOG (too many
+   * that nobody awaits), ERR_CLOSED; the signal's reason
    */
   send(data: unknown, options?: SendOptions): Promise<Sent>;
   /** Refuses further messages, waits for those that were handed in, and closes. */
   drain(options?: DrainOptions): Promise<void>;
-  /** Closes now: what is not in the channel yet is refused with ERR_CLOSED. A message is never cut in two by it. */
+  /** Closes now: what is not in the channel yet is refused with ERR_CLOSED, and never delivered. */
   close(): Promise<void>;
 }
 

@@ -52,11 +52,16 @@ export interface ChannelHost {
    * @returns undefined when there is none @throws BusError ERR_SQUATTED, ERR_ACCESS
    */
   openDirectoryOf(place: "run" | "pipes", user: string, uid: number): Directory | undefined;
+  /** What the kernel refused, as a BusError: "cannot <doing> <path>: <errno>". */
+  refusedByKernel(cause: unknown, doing: string, path?: string): BusError;
   /** Why this process cannot use what the spool's group may, with the command that helps. */
   noAccess(cause: unknown): Promise<BusError>;
   watchDirectory(dir: string, options: Omit<WatchOptions, "mode">): Promise<Watcher>;
-  /** Calls from time to time, with the bus's other looks (`rescanMs`). @returns what ends the calls */
-  everyNowAndThen(tick: () => Promise<void>): () => void;
+  /**
+   * Calls from time to time, with the bus's other looks (`rescanMs`).
+   * @param keepsProcess whether the process is to run on because of this @default true @returns what ends the calls
+   */
+  everyNowAndThen(tick: () => Promise<void>, keepsProcess?: boolean): () => void;
 
   /** Shows this process to the other accounts, in `run/<user>/<token>.json`. */
   presence(): Promise<Presence>;
@@ -82,6 +87,13 @@ export interface ChannelHost {
   envelopesFrom(sender: Sender): EnvelopeReader;
   /** The spool, for what a channel hands on to it. */
   publish(destination: string, data: unknown, options?: PublishOptions): Promise<PublishResult>;
+  /** Puts an envelope that `EnvelopeWriter` wrote into the spool, as it is. @throws as `Bus.publish` */
+  forward(
+    text: string,
+    options: Pick<PublishOptions, "receipt" | "onFull" | "timeoutMs" | "signal">,
+  ): Promise<PublishResult>;
+  /** Has something removed when the process ends without the bus having been closed. @returns what takes it back */
+  atExit(action: () => void): () => void;
   /** Lists an open channel in `status`, for every member. @returns its figures, which the caller keeps, and closes */
   show(channel: ChannelDescription): ChannelCounters;
   /** Has `bus.drain()` and `bus.close()` end a channel. @returns what takes it back, once it has ended by itself */

@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS, refuseUnknownOptions, requireInteger, requireOneOf } from "../options.js";
 import type { ChannelMessage, ChannelRefusal, ReceivingEnd, SendingEnd } from "./channel.js";
 import type { ChannelHost } from "./host.js";
 
@@ -7,7 +8,7 @@ export interface PipeOptions {
    * and "spool" publishes to the receiver's inbox instead, where the message survives. @default "wait"
    */
   readonly fallback?: PipeFallback | undefined;
-  /** How long "wait" waits for a receiver, in milliseconds; then ERR_TIMEOUT. @default for ever */
+  /** How long a message waits for a receiver, or for room, in milliseconds; then ERR_TIMEOUT. @default for ever */
   readonly timeoutMs?: number | undefined;
   /** Closes the pipe. */
   readonly signal?: AbortSignal | undefined;
@@ -42,7 +43,7 @@ export interface PipesOptions {
   readonly concurrency?: number | undefined;
   /** With a handler: told when it throws or rejects. The message is gone. @default a warning */
   readonly onError?: ((error: unknown, message: ChannelMessage) => void) | undefined;
-  /** Pipes of one sender that are read at a time; further ones wait. @default 16 */
+  /** Pipes of one account that are read at a time; further ones wait. @default 8 */
   readonly maxPipesPerSender?: number | undefined;
   /** Closes the receiving end. */
   readonly signal?: AbortSignal | undefined;
@@ -66,4 +67,30 @@ export interface PipePackage {
     options: PipesOptions,
     handler: PipeHandler<Data> | undefined,
   ): Promise<Pipes<Data>>;
+}
+
+// prettier-ignore
+const PIPE_OPTIONS: ReadonlySet<string> = new Set(["fallback", "timeoutMs", "signal"] satisfies (keyof PipeOptions)[]);
+const PIPES_OPTIONS: ReadonlySet<string> = new Set([
+  "onRefused",
+  "concurrency",
+  "onError",
+  "maxPipesPerSender",
+  "signal",
+] satisfies (keyof PipesOptions)[]);
+
+export const PIPES_DEFAULTS = Object.freeze({ concurrency: 1, maxPipesPerSender: 8 });
+
+/** @throws TypeError for what cannot be, or is not known */
+export function checkPipeOptions(options: PipeOptions): void {
+  refuseUnknownOptions("pipe", options, PIPE_OPTIONS);
+  requireOneOf("fallback", options.fallback, ["wait", "fail", "spool"]);
+  requireInteger("timeoutMs", options.timeoutMs, 1, MAX_TIMER_MS);
+}
+
+/** @throws TypeError for what cannot be, or is not known */
+export function checkPipesOptions(options: PipesOptions): void {
+  refuseUnknownOptions("pipes", options, PIPES_OPTIONS);
+  requireInteger("concurrency", options.concurrency, 1, 10_000);
+  requireInteger("maxPipesPerSender", options.maxPipesPerSender, 1, 1_000);
 }
