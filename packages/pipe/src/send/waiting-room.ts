@@ -1,4 +1,5 @@
 import { BusError, type Sent } from "@agentbus/core";
+import { SharedListeners } from "./shared-listeners.js";
 
 /** So many messages may wait that nobody awaits … */
 const MAX_LETTERS = 10_000;
@@ -24,6 +25,7 @@ export class WaitingRoom {
   #letters: (Letter | undefined)[] = [];
   #next = 0;
   #characters = 0;
+  readonly #aborts = new SharedListeners();
 
   constructor(to: string, timeoutMs: number | undefined) {
     this.#to = to;
@@ -68,13 +70,12 @@ export class WaitingRoom {
         letter.reject?.(error);
         if (isGone) onGone();
       };
-      const onAbort = () => takeBack(signal?.reason);
       const expire = () => takeBack(timedOut(this.#to, this.#timeoutMs));
       const timer = this.#timeoutMs === undefined ? undefined : setTimeout(expire, this.#timeoutMs);
-      signal?.addEventListener("abort", onAbort);
+      const unlisten = signal === undefined ? undefined : this.#aborts.listen(signal, () => takeBack(signal.reason));
       const leave = () => {
         clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
+        unlisten?.();
       };
       letter = {
         id,
