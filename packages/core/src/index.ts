@@ -12,6 +12,7 @@ export type {
   SendOptions,
   Sent,
 } from "./channel/channel.js";
+export { spoolSender } from "./channel/spool-sender.js";
 export { PassingMessage } from "./channel/channel-message.js";
 export type { ChannelHost, ClosableChannel, EnvelopeReader, EnvelopeWriter, WrittenEnvelope } from "./channel/host.js";
 export type { ChannelCounters, ChannelDescription } from "./channel/ledger.js";
@@ -69,7 +70,13 @@ export { diagnose } from "./doctor.js";
 export type { DiagnoseOptions } from "./doctor/diagnose.js";
 export type { Finding, Severity } from "./doctor/finding.js";
 export { spoolPath } from "./spool-path.js";
-export { inspect, type ConsumerStatus, type SpoolStatus, type SubscriptionStatus } from "./status.js";
+export {
+  inspect,
+  type ChannelStatus,
+  type ConsumerStatus,
+  type SpoolStatus,
+  type SubscriptionStatus,
+} from "./status.js";
 export type { AnyTopics, DataOf, MatchingTopics } from "./topic-types.js";
 export type { WatchMode } from "./watch/watcher.js";
 export { environmentOf, type Cause } from "./context.js";

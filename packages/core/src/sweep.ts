@@ -143,7 +143,8 @@ function sweepPresences(spool: Spool): number {
     if (token === undefined) continue;
     const presence = presenceIn(spool, `${runDir}/${name}`);
     if (presence !== undefined && isAlive(presence, () => heartbeatAgeMs(spool, presence))) continue;
-    // The presence last: without it nobody would find the lock any more.
+    // The presence last: without it nobody would find the others any more.
+    ignoreMissing(() => fileSystem.unlink(`${runDir}/${token}.channels.json`));
     ignoreMissing(() => fileSystem.rmdir(`${runDir}/${token}.lock`));
     ignoreMissing(() => fileSystem.unlink(`${runDir}/${name}`));
     swept++;

@@ -42,6 +42,8 @@ export interface ChannelsRecord {
 
 /** As many as the schema allows. */
 const MAX_CHANNELS = 1_000;
+/** What changes within so many milliseconds is written together. */
+const WRITE_AFTER_MS = 50;
 
 class Entry implements ChannelCounters {
   messages = 0;
@@ -119,14 +121,15 @@ export class ChannelLedger {
     if (this.#token !== undefined) this.#remove(this.#token);
   }
 
-  /** What opens or closes in one go is written in one go. */
   #writeSoon(): void {
     if (this.#isWriting || this.#isClosed) return;
     this.#isWriting = true;
-    setImmediate(() => {
+    // A short-lived peer after another is no reason to write all the time.
+    setTimeout(() => {
       void this.#presence()
         .then(({ token }) => {
           this.#token = token;
+          this.#isWriting = false;
           if (this.#isClosed) return;
           if (this.#entries.size > 0) this.#write(token);
           else this.#remove(token);
@@ -135,7 +138,7 @@ export class ChannelLedger {
         .finally(() => {
           this.#isWriting = false;
         });
-    });
+    }, WRITE_AFTER_MS).unref();
   }
 
   #write(token: string): void {
