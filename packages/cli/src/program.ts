@@ -32,8 +32,12 @@ const COMMANDS: Readonly<
     summary: "answer requests with the output of a command",
     load: async () => (await import("./commands/respond.js")).respondCommand,
   },
+  pipe: {
+    summary: "send and receive through pipes, where a sender waits while its receiver is slow",
+    load: async () => (await import("./commands/pipe.js")).pipeCommand,
+  },
   status: {
-    summary: "show the subscriptions, what waits in them and who consumes them",
+    summary: "show the subscriptions, what waits in them, who consumes them, and the open channels",
     load: async () => (await import("./commands/status.js")).statusCommand,
   },
   dead: {

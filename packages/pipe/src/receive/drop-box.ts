@@ -45,10 +45,11 @@ export class DropBox {
    */
   open(name: string, mayOpen: (uid: number) => boolean): OpenedFifo | Promise<OpenedFifo | undefined> | undefined {
     if (this.#known.has(name)) return undefined;
-    if (!NAME.test(name)) return this.#refuse(name, "bad-name", `${printable(name)} is no name of a pipe`);
     let fd: number;
     try {
+      // Events tell of what is gone, too.
       const stat = this.#host.fileSystem.lstat(this.#at(name));
+      if (!NAME.test(name)) return this.#refuse(name, "bad-name", `${printable(name)} is no name of a pipe`, stat.uid);
       if (!stat.isFIFO()) return this.#refuse(name, "not-a-file", `${name} is no pipe`, stat.uid);
       if (!mayOpen(stat.uid)) return undefined;
       fd = this.#host.fileSystem.open(this.#at(name), O_RDONLY | O_NONBLOCK | O_NOFOLLOW);

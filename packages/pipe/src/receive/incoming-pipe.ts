@@ -25,6 +25,8 @@ export class IncomingPipe {
   /** In the drop box, as long as it is there. */
   readonly name: string;
   isAlive = false;
+  /** Of the line that was taken last. */
+  takenCharacters = 0;
   readonly #host: ChannelHost;
   readonly #fd: number;
   readonly #socket: Socket;
@@ -105,7 +107,8 @@ export class IncomingPipe {
     const start = this.#at;
     const end = text.indexOf("\n", start) + 1;
     const verdict = this.#reader.read(text, start, end);
-    this.counters.bytes += end - start;
+    this.takenCharacters = end - start;
+    this.counters.bytes += this.takenCharacters;
     this.#at = end;
     if (end === text.length) this.#endPiece(text);
     if (!(verdict instanceof Promise)) return verdict;

@@ -177,11 +177,14 @@ export class PipeReceiver<Data> implements Pipes<Data> {
     if (item.kind === "deliver") {
       this.stats.delivered++;
       pipe.counters.messages++;
+      this.#counters.messages++;
+      this.#counters.bytes += pipe.takenCharacters;
       return new PassingMessage<Data>(item.envelope, item.sender);
     }
     if (item.kind === "expired") this.stats.expired++;
     else {
       pipe.counters.refused++;
+      this.#counters.refused++;
       this.#refusals.add({ reason: item.reason, detail: item.detail, sender: pipe.sender });
     }
     return undefined;
