@@ -24,7 +24,7 @@ import { Incoming } from "./incoming.js";
 import { isAsyncIterable } from "./iterable.js";
 import { Link, type LinkHost } from "./link.js";
 import type { Native } from "./native.js";
-import { Outlet } from "./outlet.js";
+import { backlog, Outlet } from "./outlet.js";
 import { PendingCall, type CallHost } from "./pending-call.js";
 import { reach } from "./reach.js";
 import { Refusals } from "./refusals.js";
@@ -45,6 +45,8 @@ const FIRST_PAUSE_MS = 5;
 const LAST_PAUSE_MS = 500;
 /** What may mend itself: nobody is there yet, or too many are. */
 const PASSING: readonly string[] = ["ERR_NO_PEER", "ERR_BUSY", "ERR_TIMEOUT"];
+/** Calls that may wait, in characters of their envelopes. One may always. */
+const MAX_QUEUED = 64 * 1024 * 1024;
 const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /** A connection to what an account serves, made again when it is lost. */
@@ -67,9 +69,13 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
   readonly #pushes: Incoming<ChannelMessage<Data>>;
   /** Calls that wait for a connection, or for others to be answered. */
   #queue: PendingCall[] = [];
+  #queuedLength = 0;
   /** Calls that are not answered, and answers that have not ended. */
   #open = 0;
   #link: Link | undefined;
+  /** The same, when its server has said that it is about to go. */
+  #leaving: Link | undefined;
+  #isConnecting = false;
   #closing: Promise<void> | undefined;
   #isDraining = false;
   #failure: BusError | undefined;
@@ -133,13 +139,23 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     }
   }
 
-  async send(data: unknown, options?: SendOptions): Promise<Sent> {
-    this.#requireOpen("send");
-    const sending = options === undefined ? this.#sendDefaults : { topic: this.name, ...options };
-    const { id, text } = await this.writer.write(data, sending);
-    this.#requireOpen("send");
-    await this.#outlet.send(text, options?.signal);
-    return { id };
+  send(data: unknown, options?: SendOptions): Promise<Sent> {
+    try {
+      this.#requireOpen("send");
+      const sending = options === undefined ? this.#sendDefaults : { topic: this.name, ...options };
+      options?.signal?.throwIfAborted();
+      const written = this.writer.write(data, sending);
+      if (!(written instanceof Promise)) return this.#sendWritten(written, options?.signal);
+      this.#open++;
+      return written
+        .then((ready) => this.#sendWritten(ready, options?.signal))
+        .finally(() => {
+          this.#open--;
+          this.#lookIfIdle();
+        });
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   [Symbol.asyncIterator](): AsyncIterator<ChannelMessage<Data>, undefined> {
@@ -184,6 +200,7 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     const queued = this.#queue.indexOf(call);
     if (queued !== -1) {
       this.#queue.splice(queued, 1);
+      this.#queuedLength -= call.text.length;
       return this.onCallEnd(call);
     }
     this.#link?.cancel(call);
@@ -216,8 +233,6 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     this.#leaving = link;
     this.#lookIfIdle();
   }
-  #leaving: Link | undefined;
-
   onLinkEnd(link: Link, error: BusError): void {
     const calls = link.takeCalls();
     if (this.#leaving === link) this.#leaving = undefined;
@@ -230,8 +245,10 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     for (const call of calls) {
       // What a stream has sent is gone, and what it has received cannot be asked for again.
       const isRepeatable = call.isIdempotent && !call.isSettled && call.source === undefined;
-      if (mayReconnect && isRepeatable) again.push(call);
-      else this.#failCall(call, error);
+      if (mayReconnect && isRepeatable) {
+        again.push(call);
+        this.#queuedLength += call.text.length;
+      } else this.#failCall(call, error);
     }
     this.#queue = [...again, ...this.#queue];
     if (this.#closing !== undefined) return;
@@ -244,8 +261,6 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     this.#counters.messages += messages;
     this.#counters.bytes += bytes;
   }
-
-  #isConnecting = false;
 
   /** @throws BusError the last reason, when it takes longer, or at once what does not mend itself */
   async #connect(withinMs: number): Promise<void> {
@@ -292,10 +307,16 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     }
   }
 
+  async #sendWritten({ id, text }: WrittenEnvelope, signal: AbortSignal | undefined): Promise<Sent> {
+    await this.#outlet.send(text, signal);
+    return { id };
+  }
+
   #call<Reply>(data: unknown, options: SendOptions, timeoutMs: number, isIdempotent: boolean): Promise<Answer<Reply>> {
     const source = isAsyncIterable(data) ? data : undefined;
     const written = this.writer.write(source === undefined ? data : null, options);
     const { signal } = options;
+    // Not async: what is thrown at once is for the caller, and an answer has no promise more on its way than it must.
     const start = ({ id, text }: WrittenEnvelope) => {
       const until = performance.now() + timeoutMs;
       const call = new PendingCall(this, { id, text, until, timeoutMs, isIdempotent, signal, source });
@@ -305,17 +326,26 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     return written instanceof Promise ? written.then(start) : start(written);
   }
 
+  /** @throws BusError ERR_BACKLOG */
   #start(call: PendingCall): void {
+    const mayGo = this.#queue.length === 0 && this.#link?.isFree === true;
+    const isTooMuch = this.#queue.length > 0 && this.#queuedLength + call.text.length > MAX_QUEUED;
+    if (!mayGo && isTooMuch) throw backlog();
     this.#open++;
     this.#deadlines.add(call);
-    if (this.#queue.length === 0 && this.#link?.isFree === true) this.#link.send(call);
-    else this.#queue.push(call);
+    if (mayGo) this.#link?.send(call);
+    else {
+      this.#queue.push(call);
+      this.#queuedLength += call.text.length;
+    }
   }
 
   #sendQueued(): void {
     while (this.#queue.length > 0 && this.#link?.isFree === true) {
       const call = this.#queue.shift();
-      if (call !== undefined) this.#link.send(call);
+      if (call === undefined) return;
+      this.#queuedLength -= call.text.length;
+      this.#link.send(call);
     }
   }
 

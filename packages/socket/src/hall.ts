@@ -13,6 +13,7 @@ export class Hall<Data> implements AsyncIterator<SocketMessage<Data>, undefined>
   readonly #waiting: Waiting<Data>[] = [];
   readonly #readers: ((result: IteratorResult<SocketMessage<Data>, undefined>) => void)[] = [];
   #isOver = false;
+  #isEnded = false;
 
   constructor(onLeft: () => Promise<void>, onTaken: () => void) {
     this.#onLeft = onLeft;
@@ -32,9 +33,14 @@ export class Hall<Data> implements AsyncIterator<SocketMessage<Data>, undefined>
   }
 
   /** No more comes, and what waits is dropped. */
-  end(): void {
+  shut(): void {
     this.#isOver = true;
     this.#waiting.length = 0;
+  }
+
+  /** To be called after `shut()`: who iterates is done. */
+  end(): void {
+    this.#isEnded = true;
     for (const reader of this.#readers.splice(0)) reader({ done: true, value: undefined });
   }
 
@@ -45,7 +51,7 @@ export class Hall<Data> implements AsyncIterator<SocketMessage<Data>, undefined>
       this.#onTaken();
       if (isWanted) return Promise.resolve({ done: false, value: message });
     }
-    if (this.#isOver) return Promise.resolve({ done: true, value: undefined });
+    if (this.#isEnded) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve) => this.#readers.push(resolve));
   }
 

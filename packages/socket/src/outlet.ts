@@ -1,6 +1,10 @@
+import { BusError } from "@agentbus/core";
 import type { Connection } from "./connection.js";
 import { frame, Kind } from "./frames.js";
 import type { Room } from "./outgoing.js";
+
+/** What may wait that nobody awaits, in characters. One message may always. */
+const MAX_WAITING = 16 * 1024 * 1024;
 
 interface Waiting {
   readonly text: string;
@@ -14,6 +18,7 @@ interface Waiting {
  */
 export class Outlet {
   readonly #waiting: Waiting[] = [];
+  #waitingLength = 0;
   readonly #onSent: (bytes: number) => void;
   #connection: Connection | undefined;
   #room: Room | undefined;
@@ -47,13 +52,15 @@ export class Outlet {
     return true;
   }
 
-  /** Resolves when it is on its way. @throws the signal's reason; what it is failed with */
+  /** Resolves when it is on its way. @throws BusError ERR_BACKLOG; the signal's reason; what it is failed with */
   send(text: string, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason as Error);
       if (this.trySend(text)) return resolve();
+      if (!this.isEmpty && this.#waitingLength + text.length > MAX_WAITING) return reject(backlog());
       const onAbort = () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        this.#waitingLength -= text.length;
         reject(signal?.reason as Error);
         this.#lookIfEmpty();
       };
@@ -65,6 +72,7 @@ export class Outlet {
       };
       signal?.addEventListener("abort", onAbort);
       this.#waiting.push(waiting);
+      this.#waitingLength += text.length;
       if (this.#connection?.isCongested === true) void this.#connection.whenClear().then(() => this.flush());
     });
   }
@@ -78,6 +86,7 @@ export class Outlet {
       }
       const next = this.#waiting.shift();
       if (next === undefined) return;
+      this.#waitingLength -= next.text.length;
       this.#write(next.text);
       next.resolve();
     }
@@ -85,6 +94,7 @@ export class Outlet {
   }
 
   failAll(error: unknown): void {
+    this.#waitingLength = 0;
     for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
     this.#lookIfEmpty();
   }
@@ -106,4 +116,11 @@ export class Outlet {
     this.#connection?.send(text);
     this.#onSent(bytes);
   }
+}
+
+/** Also for calls. */
+export function backlog(): BusError {
+  return new BusError("ERR_BACKLOG", "too much waits for the other end already, and nobody awaits it", {
+    fix: "await each send() or call(), or some of them at a time",
+  });
 }

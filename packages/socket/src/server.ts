@@ -283,10 +283,12 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
   async #close(): Promise<void> {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#stopListening();
-    this.#hall.end();
+    this.#hall.shut();
     const sessions = [...this.#sessions];
     for (const session of sessions) session.close();
     await Promise.all(sessions.map(({ connection }) => connection.ended));
+    // Whoever sees the end of the loop may take it that the clients have seen theirs.
+    this.#hall.end();
     this.#counters.close();
     this.#unkeep();
     this.#finish();
