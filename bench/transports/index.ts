@@ -4,6 +4,7 @@ import type { Transport } from "./transport.js";
 const TRANSPORTS = {
   spool: async () => (await import("./spool.js")).spool,
   socket: async () => (await import("./socket.js")).socket,
+  pipe: async () => (await import("./pipe.js")).pipe,
   "raw-socket": async () => (await import("./raw-socket.js")).rawSocket,
   "redis-pubsub": async () => (await import("./redis-pubsub.js")).redisPubSub,
   "redis-pubsub-unix": async () => (await import("./redis-pubsub.js")).redisPubSubUnix,

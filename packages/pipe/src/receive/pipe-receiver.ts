@@ -163,10 +163,12 @@ export class PipeReceiver<Data> implements Pipes<Data> {
 
   /** The next message, in turn; what is none is dealt with on the way, and counts as its sender's turn. */
   #poll(): ChannelMessage<Data> | undefined {
-    for (let pipe; this.#closed === undefined && (pipe = this.#turns.next()) !== undefined;) {
+    for (let pipe; this.#closed === undefined && (pipe = this.#turns.next) !== undefined;) {
+      // Before its next message comes everybody else's.
+      this.#turns.pass();
       const item = pipe.take();
-      if (pipe.isReady) this.#turns.add(pipe);
-      else if (pipe.isFinished) this.#intake.forget(pipe);
+      if (!pipe.isReady) this.#turns.remove(pipe);
+      if (pipe.isFinished) this.#intake.forget(pipe);
       const message = item === undefined ? undefined : this.#messageOf(item, pipe);
       if (message !== undefined) return message;
     }

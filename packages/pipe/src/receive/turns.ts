@@ -11,7 +11,7 @@ interface Lane {
  * many pipes, or fills them with whatever, takes no more of the receiver's time than anybody else.
  */
 export class Turns {
-  /** The next one first. */
+  /** The next one first; none is without pipes. */
   readonly #lanes: Lane[] = [];
   readonly #ready = new Set<IncomingPipe>();
 
@@ -29,19 +29,18 @@ export class Turns {
     else lane.pipes.push(pipe);
   }
 
-  /** The pipe whose turn it is; it is out, until it is added again. */
-  next(): IncomingPipe | undefined {
+  /** The pipe whose turn it is. It stays until it is removed; `pass()` hands the turn on. */
+  get next(): IncomingPipe | undefined {
+    return this.#lanes[0]?.pipes[0];
+  }
+
+  /** The pipe whose turn it was goes to the end, and so does its account. */
+  pass(): void {
     const lane = this.#lanes[0];
-    const pipe = lane?.pipes[0];
-    if (lane === undefined || pipe === undefined) return undefined;
+    if (lane === undefined) return;
+    if (lane.pipes.length > 1) lane.pipes.push(lane.pipes.shift() as IncomingPipe);
     // Mostly there is only one.
-    if (this.#lanes.length > 1 || lane.pipes.length > 1) {
-      this.#lanes.shift();
-      lane.pipes.shift();
-      if (lane.pipes.length > 0) this.#lanes.push(lane);
-    } else this.#lanes.pop();
-    this.#ready.delete(pipe);
-    return pipe;
+    if (this.#lanes.length > 1) this.#lanes.push(this.#lanes.shift() as Lane);
   }
 
   remove(pipe: IncomingPipe): void {

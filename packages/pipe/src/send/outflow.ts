@@ -36,7 +36,10 @@ export class Outflow {
   #recent: string[] = [];
   #kept = 0;
   #keptCharacters = 0;
-  #isBusy = false;
+  /** Of the frame that is under way. */
+  #rest: Buffer | undefined;
+  #frame = "";
+  #isWaiting = false;
   #isBroken = false;
 
   /** @param ends non-blocking; this closes them */
@@ -51,7 +54,7 @@ export class Outflow {
 
   /** Whether `push` may be called. */
   get isReady(): boolean {
-    return !this.#isBusy && !this.#isBroken;
+    return this.#rest === undefined && !this.#isBroken;
   }
 
   get isBroken(): boolean {
@@ -60,7 +63,7 @@ export class Outflow {
 
   /**
    * Puts frames into the pipe, as many as find room. The first one that does not is under way then, unless the pipe is broken:
-   * `onWritten` tells when it is in.
+   * `retry()` and `wait()` get it in.
    * @param frames whole lines @param text all of them @returns how many are in the pipe
    */
   push(frames: readonly string[], text: string): number {
@@ -84,15 +87,39 @@ export class Outflow {
       if (end > written) break;
       this.#keep(frames[count++] as string);
     }
-    this.#isBusy = true;
     // A copy: the next frame may be encoded in the same place before this one is written.
-    this.#socket.write(Buffer.from(buffer.subarray(written, end)), (error) => {
+    this.#rest = Buffer.from(buffer.subarray(written, end));
+    this.#frame = frames[count] as string;
+    return count;
+  }
+
+  /** Tries again to write what is left of the frame that is under way. @returns whether it is in the pipe now; then `onWritten` is not called */
+  retry(): boolean {
+    if (this.#rest === undefined || this.#isWaiting || this.#isBroken) return false;
+    const written = this.#write(this.#rest, this.#rest.length);
+    if (written < this.#rest.length) {
+      this.#rest = this.#rest.subarray(written);
+      return false;
+    }
+    this.#end();
+    return true;
+  }
+
+  /** Has the event loop write what is left of the frame that is under way, when there is room. */
+  wait(): void {
+    if (this.#rest === undefined || this.#isWaiting || this.#isBroken) return;
+    this.#isWaiting = true;
+    this.#socket.write(this.#rest, (error) => {
       if (error != null || this.#isBroken) return;
-      this.#isBusy = false;
-      this.#keep(frames[count] as string);
+      this.#isWaiting = false;
+      this.#end();
       this.#events.onWritten();
     });
-    return count;
+  }
+
+  #end(): void {
+    this.#rest = undefined;
+    this.#keep(this.#frame);
   }
 
   /**

@@ -62,6 +62,10 @@ export class PipeSender implements Pipe {
   #inFlight: Letter[] = [];
   #driving: Promise<void> | undefined;
   #isSpooling = false;
+  /** A message has found room, and nobody else has had a turn since. */
+  #isBurst = false;
+  /** Characters that came since the last look for room. */
+  #since = 0;
   #isDraining = false;
   #closed: Promise<void> | undefined;
   #count = 0;
@@ -129,11 +133,14 @@ export class PipeSender implements Pipe {
   #put({ id, text }: WrittenEnvelope, signal: AbortSignal | undefined): Sent | Promise<Sent> {
     if (this.#closed !== undefined) throw this.#closedError();
     const outflow = this.#outflow;
-    if (outflow === undefined || !outflow.isReady || !this.#room.isEmpty) {
-      const sent = this.#room.enter(id, text, signal, () => this.#tellIdle());
-      this.#drive();
+    if (outflow === undefined || !outflow.isReady || !this.#room.isEmpty || this.#isBurst) {
+      const sent = this.#room.enter(id, text, signal, this.#onGone);
+      if (!this.#isBurst) this.#drive();
+      else if ((this.#since += text.length) >= TOGETHER) this.#pushOn();
       return sent;
     }
+    this.#isBurst = true;
+    void SETTLED.then(this.#endBurst);
     if (outflow.push([text], text) === 1) {
       this.#countSent(text);
       return ++this.#count % BREATHE_AFTER === 0 ? nextTurn({ id }) : { id };
@@ -142,6 +149,24 @@ export class PipeSender implements Pipe {
     this.#stopAt([letter], outflow);
     return sent;
   }
+
+  /** What was sent in one go, by whoever did not wait, goes into the pipe together. The first one is in it already. */
+  readonly #endBurst = () => {
+    this.#pushOn();
+    this.#isBurst = false;
+    this.#outflow?.wait();
+  };
+  /** The receiver may have made room meanwhile, of which the event loop had no turn to tell. */
+  #pushOn(): void {
+    const outflow = this.#outflow;
+    this.#since = 0;
+    if (outflow === undefined) return this.#room.isEmpty ? undefined : this.#drive();
+    if (outflow.isReady) this.#flush();
+    else if (outflow.retry()) this.#written();
+    else if (outflow.isBroken) this.#break();
+  }
+
+  readonly #onGone = () => this.#tellIdle();
 
   /** Sees to it that what waits gets on its way; while a pipe is connected its events do. */
   #drive(): void {
@@ -172,6 +197,7 @@ export class PipeSender implements Pipe {
     this.#inFlight = letters.slice(0, 1);
     this.#room.putBack(letters.slice(1));
     if (outflow.isBroken) this.#break();
+    else if (!this.#isBurst) outflow.wait();
   }
 
   /** Connects, or sends by the spool, or refuses; what waits then is for the next call. */
@@ -311,6 +337,8 @@ export class PipeSender implements Pipe {
     return error;
   }
 }
+
+const SETTLED = Promise.resolve();
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -17,6 +17,11 @@ export interface Letter {
   readonly reject: ((error: unknown) => void) | undefined;
 }
 
+interface PromisedLetter extends Letter {
+  resolve: (sent: Sent) => void;
+  reject: (error: unknown) => void;
+}
+
 /** What waits for room or for a receiver, in order. Its size has bounds, for callers who do not wait. */
 export class WaitingRoom {
   readonly #to: string;
@@ -63,34 +68,37 @@ export class WaitingRoom {
     signal: AbortSignal | undefined,
     onGone: () => void = noop,
   ): { readonly letter: Letter; readonly sent: Promise<Sent> } {
-    let letter!: Letter;
+    const letter: PromisedLetter = { id, text, resolve: noop, reject: noop };
     const sent = new Promise<Sent>((resolve, reject) => {
-      const takeBack = (error: unknown) => {
-        const isGone = this.#remove(letter);
-        letter.reject?.(error);
-        if (isGone) onGone();
-      };
-      const expire = () => takeBack(timedOut(this.#to, this.#timeoutMs));
-      const timer = this.#timeoutMs === undefined ? undefined : setTimeout(expire, this.#timeoutMs);
-      const unlisten = signal === undefined ? undefined : this.#aborts.listen(signal, () => takeBack(signal.reason));
-      const leave = () => {
-        clearTimeout(timer);
-        unlisten?.();
-      };
-      letter = {
-        id,
-        text,
-        resolve: (value) => {
-          leave();
-          resolve(value);
-        },
-        reject: (error) => {
-          leave();
-          reject(error as Error);
-        },
-      };
+      letter.resolve = resolve;
+      letter.reject = reject;
     });
+    if (signal !== undefined || this.#timeoutMs !== undefined) this.#watch(letter, signal, onGone);
     return { letter, sent };
+  }
+
+  #watch(letter: PromisedLetter, signal: AbortSignal | undefined, onGone: () => void): void {
+    const { resolve, reject } = letter;
+    const leave = () => {
+      clearTimeout(timer);
+      unlisten?.();
+    };
+    letter.resolve = (sent) => {
+      leave();
+      resolve(sent);
+    };
+    letter.reject = (error) => {
+      leave();
+      reject(error);
+    };
+    const takeBack = (error: unknown) => {
+      const isGone = this.#remove(letter);
+      letter.reject(error);
+      if (isGone) onGone();
+    };
+    const expire = () => takeBack(timedOut(this.#to, this.#timeoutMs));
+    const timer = this.#timeoutMs === undefined ? undefined : setTimeout(expire, this.#timeoutMs);
+    const unlisten = signal === undefined ? undefined : this.#aborts.listen(signal, () => takeBack(signal.reason));
   }
 
   /** Puts back, in front of all others, what is to be sent first. */
