@@ -10,6 +10,7 @@ import net from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { deadLetters, diagnose, inspect } from "@agentbus/core";
+import "@agentbus/pipe";
 import "ajv/dist/2020.js";
 import { createBus, type Bus } from "#core/bus.js";
 import { NameSource } from "#core/message-name.js";
