@@ -100,11 +100,17 @@ export class PipeSender implements Pipe {
     return this.#isSpooling ? "spooling" : "waiting";
   }
 
-  async send(data: unknown, options?: SendOptions): Promise<Sent> {
-    if (this.#isDraining) throw this.#closedError();
-    options?.signal?.throwIfAborted();
-    const written = this.#writer.write(data, options);
-    return this.#put(written instanceof Promise ? await written : written, options?.signal);
+  /** No async function: to wait for a promise only to hand it on would cost as much as all else. */
+  send(data: unknown, options?: SendOptions): Promise<Sent> {
+    try {
+      if (this.#isDraining) throw this.#closedError();
+      const signal = options?.signal;
+      signal?.throwIfAborted();
+      const written = this.#writer.write(data, options);
+      return written instanceof Promise ? written.then((late) => this.#put(late, signal)) : this.#put(written, signal);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   async drain(options: DrainOptions = {}): Promise<void> {
@@ -130,7 +136,7 @@ export class PipeSender implements Pipe {
     await this.drain();
   }
 
-  #put({ id, text }: WrittenEnvelope, signal: AbortSignal | undefined): Sent | Promise<Sent> {
+  #put({ id, text }: WrittenEnvelope, signal: AbortSignal | undefined): Promise<Sent> {
     if (this.#closed !== undefined) throw this.#closedError();
     const outflow = this.#outflow;
     if (outflow === undefined || !outflow.isReady || !this.#room.isEmpty || this.#isBurst) {
@@ -143,7 +149,7 @@ export class PipeSender implements Pipe {
     void SETTLED.then(this.#endBurst);
     if (outflow.push([text], text) === 1) {
       this.#countSent(text);
-      return ++this.#count % BREATHE_AFTER === 0 ? nextTurn({ id }) : { id };
+      return ++this.#count % BREATHE_AFTER === 0 ? nextTurn({ id }) : Promise.resolve({ id });
     }
     const { letter, sent } = this.#room.write(id, text, signal);
     this.#stopAt([letter], outflow);
