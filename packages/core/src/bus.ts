@@ -204,7 +204,8 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   }
 
   /**
-   * Asks, and waits for the first answer.
+   * Asks, and waits for the first answer. What one agent is asked, `@codebot/search`, or `@codebot` with the topic "search", goes through
+   * the socket that it serves under that name, where it does, and otherwise to its inbox: the answer and the errors are the same.
    * @throws BusError ERR_NO_SUBSCRIPTION, ERR_TIMEOUT, ERR_RESPONDER, and as `publish`
    */
   async request<Reply = unknown>(
@@ -282,7 +283,9 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
    * ERR_PATH_TOO_LONG, ERR_TOPIC_INVALID, ERR_CLOSED; TypeError for options that cannot be
    */
   connect<Data = unknown>(address: string, options: ConnectOptions = {}): PendingClient<Data> {
-    return new PendingClient(this.#channel("connect", (channels) => channels.connect<Data>(address, options)));
+    return new PendingClient(
+      this.#channel("connect", (channels) => channels.connect<Data>(address, options, this.#closing.signal)),
+    );
   }
 
   /** Takes nothing more, lets handlers and publishes finish, and closes. */

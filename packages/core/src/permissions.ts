@@ -280,6 +280,14 @@ export const PATHS: readonly PathRule[] = Object.freeze([
     purpose: "Its heartbeat.",
     why: "Its age can be seen from outside; a file that somebody else put in would keep it from being removed.",
   }),
+  file("run/<user>/sockets.lock", "<user>", PRIVATE_FILE_MODE, "bus", {
+    purpose: "Held (flock(2)) for the moment in which a socket takes the place of one that was left behind.",
+    why: "Whoever can open it can hold it.",
+  }),
+  directory("run/<user>/.<token>/", "<user>", PRIVATE_MODE, "bus", {
+    purpose: "Where a socket is made, for a moment, before it is renamed into place.",
+    why: "Nobody reaches the socket before it has its mode.",
+  }),
   socket("run/<user>/<name>.sock", "<user>", SOCKET_MODE, "bus", {
     purpose: "A socket that this account's process listens on.",
     why: "To connect needs write permission.",

@@ -1,5 +1,6 @@
 import { BusChannelHost } from "./channel/bus-host.js";
 import { Channels } from "./channel/channels.js";
+import { questioned, SocketRequests, type Questioned } from "./channel/socket-requests.js";
 import type { Cause } from "./context.js";
 import type { PeekedMessage } from "./deliver/peek.js";
 import { BusError, fromErrno } from "./errors.js";
@@ -47,6 +48,7 @@ export class Receiver {
   readonly #subscriptions = new Set<Subscription<never>>();
   readonly #cause: Cause | undefined;
   #channels: Channels | undefined;
+  #socketRequests: SocketRequests | undefined;
   #sweeping: Promise<void> | undefined;
 
   constructor(spool: Spool, publisher: Publisher, { watch, rescanMs, cause }: ReceiverOptions) {
@@ -108,6 +110,24 @@ export class Receiver {
   }
 
   request<Reply>(destination: string, data: unknown, options: RequestOptions): Promise<Answer<Reply>> {
+    if (!destination.startsWith("@")) return this.#requestBySpool(destination, data, options);
+    const to = questioned(destination, options.topic);
+    if (to === undefined) return this.#requestBySpool(destination, data, options);
+    return this.#requestFrom(to, data, options);
+  }
+
+  async #requestFrom<Reply>(to: Questioned, data: unknown, options: RequestOptions): Promise<Answer<Reply>> {
+    const since = performance.now();
+    this.#socketRequests ??= new SocketRequests(this.#spool, () => this.channels());
+    const answer = await this.#socketRequests.request<Reply>(to, data, options);
+    if (answer !== undefined) return answer;
+    const { timeoutMs } = options;
+    const left =
+      timeoutMs === undefined ? {} : { timeoutMs: Math.max(1, Math.ceil(timeoutMs - (performance.now() - since))) };
+    return this.#requestBySpool(`@${to.user}`, data, { ...options, topic: to.name, ...left });
+  }
+
+  #requestBySpool<Reply>(destination: string, data: unknown, options: RequestOptions): Promise<Answer<Reply>> {
     const parts = { spool: this.#spool, publisher: this.#publisher, mailbox: this.#mailbox };
     return request<Reply>(parts, destination, data, options);
   }

@@ -110,7 +110,9 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
   static async open<Data>(parts: ClientParts): Promise<Client<Data>> {
     const client = new Client<Data>(parts);
     try {
-      const { signal, waitMs } = parts.options;
+      const { signal, closing, waitMs } = parts.options;
+      closing?.throwIfAborted();
+      closing?.addEventListener("abort", client.#onAbort);
       signal?.addEventListener("abort", client.#onAbort);
       await client.#connect(waitMs);
       signal?.throwIfAborted();
@@ -385,6 +387,7 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
 
   async #close(): Promise<void> {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#options.closing?.removeEventListener("abort", this.#onAbort);
     this.#closed.abort();
     const error =
       this.#failure ?? new BusError("ERR_CLOSED", `the connection to ${this.to} was closed before the answer came`);

@@ -56,10 +56,11 @@ export class Channels {
     return (await loadSocketPackage()).openServer<Data>(this.#host, name, complete, handler);
   }
 
-  async connect<Data>(address: string, options: ConnectOptions): Promise<SocketClient<Data>> {
+  /** @param closing aborted when the bus begins to close: that waits for what is being opened, which shall not wait for a server then */
+  async connect<Data>(address: string, options: ConnectOptions, closing?: AbortSignal): Promise<SocketClient<Data>> {
     const complete = completeConnectOptions(options);
     options.signal?.throwIfAborted();
-    return (await loadSocketPackage()).openClient<Data>(this.#host, address, complete);
+    return (await loadSocketPackage()).openClient<Data>(this.#host, address, { ...complete, closing });
   }
 
   async drain(options: DrainOptions): Promise<void> {

@@ -124,7 +124,10 @@ export interface ConnectOptions {
 
 /** With their defaults. */
 export type CompleteConnectOptions = ConnectOptions &
-  Required<{ readonly [Name in "waitMs" | "reconnectMs" | "timeoutMs"]: number }>;
+  Required<{ readonly [Name in "waitMs" | "reconnectMs" | "timeoutMs"]: number }> & {
+    /** Aborted when the bus begins to close. */
+    readonly closing?: AbortSignal | undefined;
+  };
 
 export interface CallOptions extends SendOptions {
   /** How long to wait for the answer, in milliseconds; then the call is cancelled at the server, too. @default the connection's */

@@ -12,6 +12,7 @@ import {
   type CallOptions,
   type ConnectOptions,
   type SendingEnd,
+  type ServeHandler,
   type ServeOptions,
   type SocketClient,
 } from "@agentbus/core";
@@ -66,8 +67,8 @@ export class SocketArena implements ChannelArena {
   }
 
   /** A server with a handler. */
-  async serve(handler: Parameters<Bus["serve"]>[1] & ((...args: never[]) => unknown), options: ServeOptions = {}) {
-    return (await this.bus()).serve(NAME, options, handler as never);
+  async serve<Data = unknown>(handler: ServeHandler<Data>, options: ServeOptions = {}) {
+    return (await this.bus()).serve<Data>(NAME, options, handler);
   }
 
   async connect<Data = unknown>(options: ConnectOptions = {}): Promise<SocketClient<Data>> {
@@ -151,6 +152,16 @@ export class SocketArena implements ChannelArena {
     }
     await Promise.all(this.#buses.map((bus) => bus.close()));
     fs.rmSync(this.#parentDir, { recursive: true });
+  }
+}
+
+/** Runs a test in a place of its own, and leaves nothing behind. */
+export async function inArena(run: (arena: SocketArena) => Promise<void>): Promise<void> {
+  const arena = await SocketArena.open();
+  try {
+    await run(arena);
+  } finally {
+    await arena.close();
   }
 }
 
