@@ -74,6 +74,8 @@ export class Connection implements Pausable {
   /** Hands frames over to be written, at once or with what else is sent in this turn. */
   send(frames: string): void {
     this.#out = this.#out === "" ? frames : this.#out + frames;
+    // What is in one chunk may ask for a thousand times its size.
+    if (this.#out.length >= CONGESTED_BYTES) this.#flushNow();
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     // queueMicrotask() makes a resource for async_hooks each time; #flushNow() never throws.

@@ -2,7 +2,7 @@ import type { Connection } from "./connection.js";
 import type { FrameKind } from "./frames.js";
 
 /**
- * Keeps frames in order around one that has to wait, for a topic's schema to be read: those that came with it wait behind it, and
+ * Keeps frames in order around one that has to wait, for a topic's schema to be read or for its client to take answers: those that came with it wait behind it, and
  * nothing more is read meanwhile.
  */
 export class LateFrames {
@@ -33,6 +33,7 @@ export class LateFrames {
   #goOn(): void {
     this.#isWaiting = false;
     const held = this.#held.splice(0);
+    if (this.#connection.isOver) return;
     // One of them may have to wait again; then the rest is held again, in order.
     for (const { kind, call, text } of held) {
       if (this.#isWaiting) this.#held.push({ kind, call, text });

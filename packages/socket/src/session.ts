@@ -127,6 +127,12 @@ export class Session implements ConnectionOwner, MessageHost {
     switch (kind) {
       case Kind.call:
       case Kind.streamCall:
+        // It does not take its answers, so it gets no further ones.
+        if (this.connection.isCongested) {
+          this.#late.after(this.connection.whenClear());
+          this.#late.holds(kind, call, text, start, end);
+          return;
+        }
         return this.#onCall(kind, call, text, start, end);
       case Kind.item:
         return this.#onItem(call, text, start, end);
