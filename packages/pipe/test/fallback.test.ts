@@ -91,6 +91,22 @@ test('with "spool", messages go to the inbox while nobody receives, and through 
     );
   }));
 
+test("a receiver that drains hands out what is in the pipe, also when its sender has gone", () =>
+  inArena(async (arena) => {
+    const end = await arena.receive();
+    const iterator = end[Symbol.asyncIterator]();
+    const pipe = await arena.send();
+    await pipe.send(0);
+    assert.equal((await iterator.next()).value?.data, 0);
+    const sending = Promise.all([1, 2, 3, 4, 5].map((i) => pipe.send({ i, pad: "p".repeat(10_000) })));
+    await Promise.all([sending, pipe.drain()]);
+    const draining = end.drain();
+    for (let i = 1; i <= 5; i++) assert.equal(((await iterator.next()).value?.data as { i: number }).i, i);
+    assert.equal((await iterator.next()).done, true);
+    await draining;
+    assert.deepEqual(end.stats, { delivered: 6, refused: {}, expired: 0 });
+  }));
+
 test("what a receiver had not read when it was closed is sent to its successor, by whichever way, and nothing twice", () =>
   inArena(async (arena) => {
     const pipe = await arena.send({ fallback: "spool" });

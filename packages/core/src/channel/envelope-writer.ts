@@ -67,7 +67,7 @@ export class AddressedEnvelopeWriter implements EnvelopeWriter {
     return text.length * BYTES_OF_CHARACTER > this.#spool.limits.maxEnvelopeBytes ? undefined : { id, text };
   }
 
-  #compose(data: unknown, { signal: _, ...options }: SendOptions): WrittenEnvelope | Promise<WrittenEnvelope> {
+  #compose(data: unknown, options: SendOptions): WrittenEnvelope | Promise<WrittenEnvelope> {
     const envelope = this.#composer.compose(this.#to, data, options);
     const text = this.#composer.serialize(envelope);
     return whenReady(this.#gate.pass(envelope, text), () => ({ id: envelope.id, text }));

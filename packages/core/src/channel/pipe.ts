@@ -79,8 +79,6 @@ const PIPES_OPTIONS: ReadonlySet<string> = new Set([
   "signal",
 ] satisfies (keyof PipesOptions)[]);
 
-export const PIPES_DEFAULTS = Object.freeze({ concurrency: 1, maxPipesPerSender: 8 });
-
 /** @throws TypeError for what cannot be, or is not known */
 export function checkPipeOptions(options: PipeOptions): void {
   refuseUnknownOptions("pipe", options, PIPE_OPTIONS);

@@ -4,6 +4,8 @@ import { Frames, type Piece, type UnfitPiece } from "./frames.js";
 
 /** More than that is not read in advance, in characters. */
 const READ_AHEAD = 64 * 1024;
+/** The most that a pipe may be made to hold without a privilege (pipe(7), pipe-max-size), in bytes. */
+const MAX_REST = 1024 * 1024;
 /** As much as a pipe holds. One for all: what is read is taken out of it before anything else is read. */
 const CHUNK = Buffer.allocUnsafeSlow(64 * 1024);
 
@@ -116,10 +118,29 @@ export class IncomingPipe {
     return undefined;
   }
 
-  /** Reads no further; what is read can still be taken. */
+  /** Reads what is in the pipe by now, and no further. What is read can still be taken. */
   stop(): void {
-    this.#isStopped = true;
+    if (this.#isStopped) return;
     this.#socket.pause();
+    if (!this.#hasEnded) this.#readRest();
+    this.#isStopped = true;
+    if (this.isReady) this.#events.onReady(this);
+  }
+
+  /** Its sender may be gone, and then nobody would send it again. One who is not, and goes on sending, does send again what is left. */
+  #readRest(): void {
+    try {
+      for (let total = 0; total < MAX_REST;) {
+        const length = this.#host.fileSystem.read(this.#fd, CHUNK, 0, CHUNK.length, null);
+        const rest = length === 0 ? this.#frames.end() : undefined;
+        if (rest !== undefined) this.#add(rest);
+        if (length === 0) return;
+        for (const piece of this.#frames.add(CHUNK.subarray(0, length))) this.#add(piece);
+        total += length;
+      }
+    } catch {
+      // EAGAIN: that was all, and its sender is there.
+    }
   }
 
   close(): void {

@@ -110,7 +110,7 @@ export class Outflow {
     if (this.#rest === undefined || this.#isWaiting || this.#isBroken) return;
     this.#isWaiting = true;
     this.#socket.write(this.#rest, (error) => {
-      if (error != null || this.#isBroken) return;
+      if (error instanceof Error || this.#isBroken) return;
       this.#isWaiting = false;
       this.#end();
       this.#events.onWritten();

@@ -109,7 +109,7 @@ export class PipeSender implements Pipe {
       const written = this.#writer.write(data, options);
       return written instanceof Promise ? written.then((late) => this.#put(late, signal)) : this.#put(written, signal);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return refusedWith(error);
     }
   }
 
@@ -187,8 +187,9 @@ export class PipeSender implements Pipe {
   }
 
   #flush(): void {
-    const outflow = this.#outflow;
-    while (outflow?.isReady === true && !this.#room.isEmpty) {
+    while (!this.#room.isEmpty) {
+      const outflow = this.#outflow;
+      if (outflow?.isReady !== true) return;
       const letters = this.#room.take(TOGETHER);
       const frames = letters.map(({ text }) => text);
       const count = outflow.push(frames, frames.length === 1 ? (frames[0] as string) : frames.join(""));
@@ -342,6 +343,10 @@ export class PipeSender implements Pipe {
     this.#lost = 0;
     return error;
   }
+}
+
+async function refusedWith(error: unknown): Promise<never> {
+  throw error;
 }
 
 const SETTLED = Promise.resolve();

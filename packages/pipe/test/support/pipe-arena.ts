@@ -7,7 +7,7 @@ import type { ChannelArena, Intruder } from "@agentbus/core/conformance";
 import { PIPE_CAPABILITIES } from "#pipe/capabilities.js";
 import { childReceiver, type ChildReceiver } from "./child-receiver.js";
 
-export const MAX_ENVELOPE_BYTES = 4 * 1024 * 1024;
+const MAX_ENVELOPE_BYTES = 4 * 1024 * 1024;
 const SLEEPER = 'exec 3>"$1"; cat >&3';
 
 /** A personal spool of this account, and the buses that are open on it. */

@@ -19,9 +19,9 @@ export async function runAgainstStopped(stoppedMs: number): Promise<StoppedRun> 
     const receiver = await arena.receiveElsewhere();
     const pipe = await arena.send();
     let sent = 0;
-    let isOver = false;
+    const ending = new AbortController();
     const sending = (async () => {
-      for (; !isOver; sent++) await pipe.send({ sent, pad: PAD });
+      for (; !ending.signal.aborted; sent++) await pipe.send({ sent, pad: PAD });
     })();
     await until(() => sent >= BEFORE, "the sender is at full speed");
     receiver.signal("SIGSTOP");
@@ -34,7 +34,7 @@ export async function runAgainstStopped(stoppedMs: number): Promise<StoppedRun> 
     await new Promise((resolve) => setTimeout(resolve, stoppedMs));
     const sentWhileStopped = sent - sentBefore;
     clearInterval(sampling);
-    isOver = true;
+    ending.abort();
     receiver.signal("SIGCONT");
     await sending;
     await until(() => receiver.received.length >= sent, "everything came");
