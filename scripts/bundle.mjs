@@ -67,28 +67,6 @@ export async function bundlePackages(root) {
   await finish(root, join(cli, "bundle"), cliResult.inputs, cliResult.names);
 }
 
-/** A package of channels: it stands on core, which stays a dependency. */
-async function bundleChannel(root, dist, common) {
-  const { metafile } = await build({
-    ...{ ...common, external: [...common.external, "@agentbus/core"] },
-    ...{ entryPoints: [join(dist, "index.js")], outdir: join(dist, "bundle"), format: "esm", sourcemap: true },
-  });
-  const names = Object.keys(metafile.outputs).map((path) => basename(path));
-  await finish(root, join(dist, "bundle"), Object.keys(metafile.inputs), names);
-}
-
-/** The command brings the packages of channels along, so it need not look for them. */
-const knownChannels = {
-  name: "known-channels",
-  setup({ onLoad }) {
-    onLoad({ filter: /core\/dist\/channel\/packages\.js$/ }, () => ({
-      contents: `
-        export const loadPipePackage = () => import("@agentbus/pipe");
-        export const loadSocketPackage = () => import("@agentbus/socket");`,
-    }));
-  },
-};
-
 /** commander could run subcommands that are programs of their own, and loads what that would take. */
 const lazyChildProcess = {
   name: "lazy-child-process",

@@ -101,7 +101,10 @@ test("a receiver that drains hands out what is in the pipe, also when its sender
     const sending = Promise.all([1, 2, 3, 4, 5].map((i) => pipe.send({ i, pad: "p".repeat(10_000) })));
     await Promise.all([sending, pipe.drain()]);
     const draining = end.drain();
-    for (let i = 1; i <= 5; i++) assert.equal(((await iterator.next()).value?.data as { i: number }).i, i);
+    for (let i = 1; i <= 5; i++) {
+      const { value } = await iterator.next();
+      assert.equal((value?.data as { i: number } | undefined)?.i, i);
+    }
     assert.equal((await iterator.next()).done, true);
     await draining;
     assert.deepEqual(end.stats, { delivered: 6, refused: {}, expired: 0 });
