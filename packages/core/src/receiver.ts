@@ -143,7 +143,8 @@ export class Receiver {
   /** Takes nothing more, and lets handlers finish. */
   async drain(options: DrainOptions): Promise<void> {
     const subscriptions = [...this.#subscriptions].map((subscription) => subscription.drain(options));
-    await Promise.all([...subscriptions, this.#channels?.drain(options)]);
+    await Promise.all([...subscriptions, this.#channels?.drainReceiving(options)]);
+    await this.#channels?.drain(options);
   }
 
   /** Puts back what is in work. Answers can still be sent. */

@@ -126,6 +126,29 @@ test("of one sender only so many pipes are read at a time; the others wait for t
     assert.deepEqual(new Set(got), new Set([0, 1, 2, 3]));
   }));
 
+test("what is refused holds its sender back as well, and nothing of it piles up", () =>
+  inArena(async (arena) => {
+    const lines = 500_000;
+    const end = await arena.receive({ onRefused: () => undefined });
+    const iterator = end[Symbol.asyncIterator]();
+    let isWritten = false;
+    const before = process.memoryUsage.rss();
+    const writing = arena.write(Buffer.from("\xff\n".repeat(lines), "latin1")).then(() => (isWritten = true));
+    const pipe = await arena.send();
+    // Both are taken up, and nobody has asked for a message yet.
+    const sending = pipe.send("passes");
+    await sending;
+    for (let turns = 0; turns < 200; turns++) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.equal(isWritten, false, "there is room for 64 KiB in a pipe, and not for a megabyte");
+    assert.ok(process.memoryUsage.rss() - before < 64 * 1024 * 1024);
+    assert.equal((await iterator.next()).value?.data, "passes");
+    const over = iterator.next();
+    await writing;
+    await until(() => end.stats.refused["invalid-json"] === lines, "all of them are refused");
+    await end.close();
+    await over;
+  }));
+
 test("a sender who floods takes turns with one who does not", () =>
   inArena(async (arena) => {
     const end = await arena.receive();

@@ -110,6 +110,30 @@ test("a receiver that drains hands out what is in the pipe, also when its sender
     assert.deepEqual(end.stats, { delivered: 6, refused: {}, expired: 0 });
   }));
 
+test("when a bus drains, what its handlers send through pipes is still sent", () =>
+  inArena(async (arena) => {
+    const relay = await arena.bus();
+    const onward = await relay.pipe(`@${arena.user}`);
+    const handled: unknown[] = [];
+    let release!: () => void;
+    const isReleased = new Promise<void>((resolve) => (release = resolve));
+    await relay.subscribe("start", { durable: "relay" }, async ({ data }) => {
+      handled.push(data);
+      await isReleased;
+      await onward.send(data);
+    });
+    const end = await arena.receive();
+    await (await arena.bus()).publish("start", "relayed");
+    await until(() => handled.length === 1, "it is being handled");
+    const draining = relay.drain();
+    release();
+    for await (const { data } of end) {
+      assert.equal(data, "relayed");
+      break;
+    }
+    await draining;
+  }));
+
 test("what a receiver had not read when it was closed is sent to its successor, by whichever way, and nothing twice", () =>
   inArena(async (arena) => {
     const pipe = await arena.send({ fallback: "spool" });

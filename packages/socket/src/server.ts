@@ -44,6 +44,7 @@ export interface ServerParts<Data> {
 /** What one process serves under one name: it lets clients in, and gives what they send to the handler or to whoever iterates. */
 export class Server<Data> implements SocketServer<Data>, SessionHost {
   readonly capabilities: ChannelCapabilities = CAPABILITIES;
+  readonly isReceiving = true;
   readonly stats: SocketStatistics = {
     delivered: 0,
     refused: {},

@@ -63,6 +63,12 @@ export class Channels {
     return (await loadSocketPackage()).openClient<Data>(this.#host, address, { ...complete, closing });
   }
 
+  /** Lets what comes in be handled; what handlers send can still be sent. */
+  async drainReceiving(options: DrainOptions): Promise<void> {
+    const receiving = [...this.#open].filter(({ isReceiving }) => isReceiving === true);
+    await Promise.all(receiving.map((channel) => channel.drain(options)));
+  }
+
   async drain(options: DrainOptions): Promise<void> {
     await Promise.all([...this.#open].map((channel) => channel.drain(options)));
   }

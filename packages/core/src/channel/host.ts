@@ -101,6 +101,8 @@ export interface ChannelHost {
 }
 
 export interface ClosableChannel {
+  /** What it receives is handled, and handlers may send through others: so it is drained before those. */
+  readonly isReceiving?: boolean;
   drain(options?: DrainOptions): Promise<void>;
   close(): Promise<void>;
 }

@@ -4,6 +4,8 @@ import { Frames, type Piece, type UnfitPiece } from "./frames.js";
 
 /** More than that is not read in advance, in characters. */
 const READ_AHEAD = 64 * 1024;
+/** Of the reason why a line was refused. */
+const UNFIT_SIZE = 128;
 /** The most that a pipe may be made to hold without a privilege (pipe(7), pipe-max-size), in bytes. */
 const MAX_REST = 1024 * 1024;
 /** As much as a pipe holds. One for all: what is read is taken out of it before anything else is read. */
@@ -102,7 +104,7 @@ export class IncomingPipe {
     const piece = this.#pieces[0];
     if (piece === undefined) return undefined;
     if (!("text" in piece)) {
-      this.#pieces.shift();
+      this.#endPiece(piece);
       return { kind: "unfit", ...piece };
     }
     const { text } = piece;
@@ -112,7 +114,7 @@ export class IncomingPipe {
     this.takenCharacters = end - start;
     this.counters.bytes += this.takenCharacters;
     this.#at = end;
-    if (end === text.length) this.#endPiece(text);
+    if (end === text.length) this.#endPiece(piece);
     if (!(verdict instanceof Promise)) return verdict;
     void this.#decide(verdict);
     return undefined;
@@ -160,10 +162,10 @@ export class IncomingPipe {
     }
   }
 
-  #endPiece(text: string): void {
+  #endPiece(piece: Piece): void {
     this.#pieces.shift();
     this.#at = 0;
-    this.#characters -= text.length;
+    this.#characters -= sizeOf(piece);
     if (!this.#isPaused || this.#isStopped || this.#characters >= READ_AHEAD) return;
     this.#isPaused = false;
     this.#socket.resume();
@@ -182,7 +184,7 @@ export class IncomingPipe {
 
   #add(piece: Piece): void {
     this.#pieces.push(piece);
-    if ("text" in piece) this.#characters += piece.text.length;
+    this.#characters += sizeOf(piece);
   }
 
   #setAlive(): void {
@@ -200,4 +202,9 @@ export class IncomingPipe {
     if (rest !== undefined) this.#add(rest);
     this.#events.onReady(this);
   }
+}
+
+/** What it takes to keep a piece, in characters or so: what is refused must not pile up either. */
+function sizeOf(piece: Piece): number {
+  return "text" in piece ? piece.text.length : UNFIT_SIZE;
 }

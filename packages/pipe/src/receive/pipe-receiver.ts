@@ -26,6 +26,7 @@ const DRAIN_MS = 30_000;
  */
 export class PipeReceiver<Data> implements Pipes<Data> {
   readonly capabilities = PIPE_CAPABILITIES;
+  readonly isReceiving = true;
   readonly stats: ChannelStatistics = { delivered: 0, refused: {}, expired: 0 };
   readonly done: Promise<void>;
   readonly #host: ChannelHost;
