@@ -30,6 +30,8 @@ const BARS: readonly Bar[] = [
   { scenario: "fan-out-8", metric: "publisherCpuUs", peer: { transport: "spool", scenario: "fan-out-1" }, atMost: 3 },
   { scenario: "fan-out-8", metric: "messagesPerSecond", peer: { transport: "redis-pubsub" }, atLeast: 1 },
   { scenario: "request", metric: "p50Us", peer: { transport: "nats-core" }, atMost: 0.6 },
+  { scenario: "request", of: "socket", metric: "p50Us", peer: { transport: "raw-socket" }, atMost: 1.3 },
+  { scenario: "request", of: "socket", metric: "p50Us", peer: { transport: "nats-core" }, atMost: 0.5 },
   { scenario: "durable-64", metric: "messagesPerSecond", peer: { transport: "jetstream" }, atLeast: 1 },
   { scenario: "backlog-1m", metric: "firstMessageMs", atMost: 3_000 },
   { scenario: "backlog-1m", metric: "peakRssMiB", atMost: 300 },

@@ -25,6 +25,17 @@ test("the program about pipes in docs/channels.md does what it says", async (con
   );
 });
 
+test("the program about sockets in docs/channels.md does what it says", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const [, program = ""] = /^## Sockets\n\n<!-- a test runs this -->\n\n```js\n([^]*?)^```$/m.exec(page) ?? [];
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program], {
+    cwd: root,
+    env: { ...process.env, AGENTBUS_SPOOL: spool.path },
+  });
+  const { username } = userInfo();
+  assert.equal(stdout, `${username} [ '${username} looks for backpressure' ]\n`);
+});
+
 test("every link within docs/channels.md leads somewhere", () => {
   for (const [, target = ""] of page.matchAll(/\]\((?!https:)([^)]+)\)/g)) {
     const [path = "", anchor] = target.split("#");

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import {
   BusError,
@@ -112,6 +113,8 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     try {
       const { signal, closing, waitMs } = parts.options;
       closing?.throwIfAborted();
+      // A bus may have a thousand connections.
+      if (closing !== undefined) setMaxListeners(0, closing);
       closing?.addEventListener("abort", client.#onAbort);
       signal?.addEventListener("abort", client.#onAbort);
       await client.#connect(waitMs);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { BusError } from "@agentbus/core";
 import type { Connection } from "./connection.js";
 import { frame, Kind } from "./frames.js";
@@ -70,6 +71,8 @@ export class Outlet {
         resolve: () => (forget(), resolve()),
         reject: (error) => (forget(), reject(error as Error)),
       };
+      // One signal for a thousand messages is no leak: each stops listening when it is sent.
+      if (signal !== undefined) setMaxListeners(0, signal);
       signal?.addEventListener("abort", onAbort);
       this.#waiting.push(waiting);
       this.#waitingLength += text.length;

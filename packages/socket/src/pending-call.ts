@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { BusError, PassingMessage, type Answer, type Envelope, type Sender } from "@agentbus/core";
 import type { Due } from "./deadlines.js";
 import type { Incoming } from "./incoming.js";
@@ -115,6 +116,8 @@ export class PendingCall implements Due {
       this.#host.giveUp(this);
       this.fail(signal.reason as Error);
     };
+    // One signal for a thousand calls is no leak: each stops listening when it is answered.
+    setMaxListeners(0, signal);
     signal.addEventListener("abort", this.#onAbort);
   }
 
