@@ -88,7 +88,7 @@ describe("sockets between accounts of a group", { skip: NEEDS_ROOT }, () => {
   });
 
   test("a member cannot speak in another's name", async () => {
-    const before = (await refused(spool.bob))["forged-source"] ?? 0;
+    const known = (await refused(spool.bob))["forged-source"] ?? 0;
     const text = await spool.mallory.run(
       async ({ envelope, net }, path, alice, bob) => {
         const socket = net.connect(path);
@@ -105,7 +105,7 @@ describe("sockets between accounts of a group", { skip: NEEDS_ROOT }, () => {
       spool.bob.name,
     );
     assert.match(text, /replyerror":"the call was refused: forged-source/);
-    assert.equal((await refused(spool.bob))["forged-source"], before + 1);
+    assert.equal((await refused(spool.bob))["forged-source"], known + 1);
   });
 
   test("a member cannot replace or remove a socket, and one of its own in another's name is not believed", async () => {

@@ -51,11 +51,6 @@ test("status lists what is served, and who is connected", async (context) => {
   await until(async () => /server/.test((await sandbox.run(["status"])).stdout));
   const { stdout } = await sandbox.run(["status", "--json"]);
   const channels = onlyJson(stdout)["channels"] as { kind: string; role: string; name?: string; peer: string | null }[];
-  assert.deepEqual(
-    channels.map(({ kind, role, name, peer }) => [kind, role, name, peer]).sort(),
-    [
-      ["socket", "client", "search", bus.user],
-      ["socket", "server", "search", null],
-    ].sort(),
-  );
+  const shown = channels.map(({ kind, role, name, peer }) => [kind, role, name, peer].join(" "));
+  assert.deepEqual(shown.toSorted(), [`socket client search ${bus.user}`, "socket server search "]);
 });

@@ -268,9 +268,12 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     second: ServeHandler<Data> | ServeOptions = {},
     third?: ServeHandler<Data> | ServeOptions,
   ): PendingServer<Data> {
-    const [options = {}, handler] = typeof second === "function" ? [third as ServeOptions, second] : [second, third];
+    const handler = typeof second === "function" ? second : third;
+    const options = typeof second === "function" ? (third ?? {}) : second;
     return new PendingServer(
-      this.#channel("serve", (channels) => channels.serve(name, options, handler as ServeHandler<Data> | undefined)),
+      this.#channel("serve", (channels) =>
+        channels.serve(name, options as ServeOptions, handler as ServeHandler<Data> | undefined),
+      ),
     );
   }
 

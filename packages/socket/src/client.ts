@@ -140,7 +140,8 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
       rest.signal?.throwIfAborted();
       return this.#call(data, { topic: this.name, ...rest }, timeoutMs, idempotent);
     } catch (error) {
-      return Promise.reject(error as Error);
+      const reason = error as Error;
+      return Promise.reject(reason);
     }
   }
 
@@ -159,7 +160,8 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
           this.#lookIfIdle();
         });
     } catch (error) {
-      return Promise.reject(error as Error);
+      const reason = error as Error;
+      return Promise.reject(reason);
     }
   }
 

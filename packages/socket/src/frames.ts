@@ -36,7 +36,7 @@ export type FrameKind = (typeof Kind)[keyof typeof Kind];
 export const MAX_HEAD_BYTES = 12;
 
 /** Frames of no envelope are short. */
-export const MAX_NOTE_BYTES = 4_096;
+const MAX_NOTE_BYTES = 4_096;
 
 export interface FrameSink {
   /** @param body from `start` in `text` to behind its newline, at `end`; `text` is flat */

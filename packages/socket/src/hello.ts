@@ -12,7 +12,7 @@ export interface Hello {
   readonly maxCalls?: number | undefined;
 }
 
-export const VERSION = 1;
+const VERSION = 1;
 /** How long each side waits for the other's first frame, in milliseconds. */
 export const HANDSHAKE_MS = 5_000;
 /** @see Hello.room */

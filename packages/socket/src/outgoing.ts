@@ -49,9 +49,9 @@ export class Room {
 export interface Downstream {
   readonly room: Room;
   /** Sends one, and counts it. @throws what cannot be sent */
-  send(value: unknown): void | Promise<void>;
+  readonly send: (value: unknown) => void | Promise<void>;
   /** All was sent, or it broke off. */
-  end(failure?: unknown): void;
+  readonly end: (failure?: unknown) => void;
 }
 
 /**

@@ -10,7 +10,7 @@ const MAX_WAITING = 16 * 1024 * 1024;
 interface Waiting {
   readonly text: string;
   readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /**
@@ -69,7 +69,7 @@ export class Outlet {
       const waiting: Waiting = {
         text,
         resolve: () => (forget(), resolve()),
-        reject: (error) => (forget(), reject(error as Error)),
+        reject: (error) => (forget(), reject(error)),
       };
       // One signal for a thousand messages is no leak: each stops listening when it is sent.
       if (signal !== undefined) setMaxListeners(0, signal);
@@ -96,7 +96,7 @@ export class Outlet {
     this.#lookIfEmpty();
   }
 
-  failAll(error: unknown): void {
+  failAll(error: Error): void {
     this.#waitingLength = 0;
     for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
     this.#lookIfEmpty();

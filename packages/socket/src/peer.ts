@@ -99,9 +99,12 @@ const XUCRED_GROUPS_AT = 12;
 const XUCRED_MAX_GROUPS = 16;
 const XUCRED_BYTES = XUCRED_GROUPS_AT + XUCRED_MAX_GROUPS * 4;
 
-/** Node names it nowhere else. */
+/** The only way there is in Node. */
 function descriptorOf(socket: Socket): number {
-  const fd = (socket as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd;
+  const handle = (socket as unknown as Readonly<Record<string, { readonly fd?: number } | null | undefined>>)[
+    "_handle"
+  ];
+  const fd = handle?.fd;
   if (fd !== undefined && fd >= 0) return fd;
   throw new BusError("ERR_IO", "cannot ask who is at the other end of a socket: it is closed");
 }

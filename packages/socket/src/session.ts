@@ -24,7 +24,7 @@ import type { Refusals } from "./refusals.js";
 import { cancelled, ServedMessage, type MessageHost } from "./served-message.js";
 
 /** Calls of one connection that are taken at a time. */
-export const MAX_CALLS = 256;
+const MAX_CALLS = 256;
 /** Longest text of a failure that is sent back, in characters. */
 const MAX_FAILURE_TEXT = 1_000;
 

@@ -1,7 +1,7 @@
 import { BusError } from "@agentbus/core";
 
 /** sockaddr_un(7) has room for 104 bytes on macOS and 108 on Linux, with the zero at the end. Node cuts longer ones off without a word. */
-export const MAX_PATH_BYTES = 103;
+const MAX_PATH_BYTES = 103;
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const ADDRESS = /^@([A-Za-z0-9_][A-Za-z0-9._-]{0,63})\/([A-Za-z0-9_-]{1,64})$/;
