@@ -91,6 +91,40 @@ test('with "spool", messages go to the inbox while nobody receives, and through 
     );
   }));
 
+test("what was in the pipe when its receiver was closed is sent again, first and in order, and what that had taken out is not", () =>
+  inArena(async (arena) => {
+    const pipe = await arena.send();
+    const end = await arena.receive();
+    const iterator = end[Symbol.asyncIterator]();
+    const first = iterator.next();
+    await pipe.send({ i: 0 });
+    await first;
+    const total = 1_000;
+    const sending = Array.from({ length: total - 1 }, (_, i) => pipe.send({ i: i + 1, pad: "p".repeat(1_000) }));
+    let still = 0;
+    for (let last = -1; still < 20; await new Promise((resolve) => setTimeout(resolve, 5))) {
+      still = last === pipe.stats.sent ? still + 1 : 0;
+      last = pipe.stats.sent;
+    }
+    const accepted = pipe.stats.sent;
+    assert.ok(accepted < total, "it is full");
+    await end.close();
+    const successor = await arena.receive();
+    const got: number[] = [];
+    for await (const { data } of successor) if (got.push((data as { i: number }).i) && got.at(-1) === total - 1) break;
+    await Promise.all(sending);
+    const [from = 0] = got;
+    assert.deepEqual(
+      got,
+      Array.from({ length: total - from }, (_, i) => from + i),
+    );
+    assert.ok(from > 1, "what had been read ahead is gone");
+    assert.ok(
+      from <= accepted - 40,
+      `of ${accepted} that were accepted, those from ${from} on came again: a pipe holds 60`,
+    );
+  }));
+
 test("a receiver that drains hands out what is in the pipe, also when its sender has gone", () =>
   inArena(async (arena) => {
     const end = await arena.receive();

@@ -18,6 +18,8 @@ import { Turns } from "./turns.js";
 
 const DEFAULTS = Object.freeze({ concurrency: 1, maxPipesPerSender: 8 });
 const DRAIN_MS = 30_000;
+/** Messages that are handed on before the other pipes are looked at again. */
+const IN_A_ROW = 64;
 
 /**
  * The receiving end of all pipes to this account: either iterated, or read by a handler.
@@ -42,6 +44,7 @@ export class PipeReceiver<Data> implements Pipes<Data> {
   #waiting: ((result: IteratorResult<ChannelMessage<Data>, undefined>) => void)[] = [];
   #handler: PipeHandler<Data> | undefined;
   #running = 0;
+  #handed = 0;
   #isPumping = false;
   #reading: "nobody" | "iterator" | "handler" = "nobody";
   #isDraining = false;
@@ -93,7 +96,7 @@ export class PipeReceiver<Data> implements Pipes<Data> {
     return {
       next: () => {
         const message = this.#poll();
-        if (message !== undefined) return Promise.resolve({ done: false, value: message });
+        if (message !== undefined) return this.#hand(message);
         if (this.#closed !== undefined || this.#isDrained) return Promise.resolve({ done: true, value: undefined });
         return new Promise((resolve) => this.#waiting.push(resolve));
       },
@@ -143,10 +146,15 @@ export class PipeReceiver<Data> implements Pipes<Data> {
     if (this.#isPumping) return;
     this.#isPumping = true;
     try {
+      let inARow = 0;
       for (let message; this.#isWanted && (message = this.#poll()) !== undefined;) {
         const resolve = this.#waiting.shift();
         if (resolve !== undefined) resolve({ done: false, value: message });
         else this.#work(message);
+        if (++inARow === IN_A_ROW) {
+          setImmediate(() => this.#pump());
+          break;
+        }
       }
     } finally {
       this.#isPumping = false;
@@ -154,6 +162,13 @@ export class PipeReceiver<Data> implements Pipes<Data> {
     if (!this.#isDrained) return;
     for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
     for (const wake of this.#onIdle.splice(0)) wake();
+  }
+
+  /** To an iterator. Whoever takes one message after another gives the event loop a turn now and then, and others' pipes are read. */
+  #hand(message: ChannelMessage<Data>): Promise<IteratorResult<ChannelMessage<Data>, undefined>> {
+    const result = { done: false, value: message } as const;
+    if (++this.#handed % IN_A_ROW !== 0) return Promise.resolve(result);
+    return new Promise((resolve) => setImmediate(resolve, result));
   }
 
   get #isWanted(): boolean {
