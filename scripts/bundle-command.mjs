@@ -23,6 +23,8 @@ export async function bundleCommand(mainPath, outdir, options) {
     ...{ bundle: true, platform: "node", format: "cjs", minifyWhitespace: true, write: false, outdir },
     entryPoints: [MAIN, ...later].map((name) => ({ in: `entry:${name}`, out: name.replace(/\.cjs$/, "") })),
     outExtension: { ".js": ".cjs" },
+    // @xmldom/xmldom, which plist needs, has two members twice.
+    logOverride: { "duplicate-class-member": "silent" },
     plugins: [joinChunks(chunks, atOnce)],
   });
   await mkdir(outdir, { recursive: true });

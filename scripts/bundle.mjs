@@ -1,15 +1,17 @@
 // Joins the compiled modules of a package into a few files. Reading one module costs Node a third of a millisecond, and a shell
 // that calls `agentbus publish` pays it for every one of them, each time.
 //
-// core, setup: ES modules; what they import lazily stays a file of its own.
-// cli: CommonJS with core, setup and commander in it, one file for a publish: see bundle-command.mjs. What only some commands need
+// core, setup, pipe and socket: ES modules; what they import lazily stays a file of its own.
+// cli: CommonJS with all of these and commander in it, one file for a publish: see bundle-command.mjs. What only some commands need
 // (locks, ajv) stays a dependency that is imported when needed.
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { bundleCommand } from "./bundle-command.mjs";
 
-const LAZY_PACKAGES = ["ajv", "fsevents", "proper-lockfile"];
+const LAZY_PACKAGES = ["ajv", "fsevents", "koffi", "proper-lockfile"];
+/** Each a package that builds on core, for who wants it; the command holds them. */
+const CHANNELS = ["pipe", "socket"];
 const LICENSES = "LICENSES.txt";
 
 export async function bundlePackages(root) {
@@ -27,7 +29,9 @@ export async function bundlePackages(root) {
   const core = join(root, "packages/core/dist");
   const setup = join(root, "packages/setup/dist");
   const cli = join(root, "packages/cli/dist");
-  const [coreResult, setupResult, cliResult] = await Promise.all([
+  const channel = (name) => join(root, "packages", name, "dist");
+  const channelEntries = CHANNELS.map((name) => [`@agentbus/${name}`, join(channel(name), "index.js")]);
+  const [coreResult, setupResult, cliResult, ...channelResults] = await Promise.all([
     build({
       ...common,
       entryPoints: [join(core, "index.js")],
@@ -51,23 +55,32 @@ export async function bundlePackages(root) {
         ...common.alias,
         "@agentbus/core": join(core, "index.js"),
         "@agentbus/setup": join(setup, "index.js"),
+        ...Object.fromEntries(channelEntries),
         // Its CommonJS finds its parts in a way that esbuild cannot follow.
         "jsonc-parser": join(root, "node_modules/jsonc-parser/lib/esm/main.js"),
         diff: join(root, "node_modules/diff/libesm/index.js"),
       },
-      plugins: [lazyChildProcess],
+      plugins: [lazyChildProcess, channelsWithin],
       // The first use of `performance` loads perf_hooks, for 2 ms.
       inject: [join(root, "scripts/monotonic-now.mjs")],
       define: { "performance.now": "monotonicNow" },
     }),
+    ...CHANNELS.map((name) =>
+      build({
+        ...common,
+        entryPoints: [join(channel(name), "index.js")],
+        outdir: join(channel(name), "bundle"),
+        format: "esm",
+        external: [...LAZY_PACKAGES, "@agentbus/core"],
+        sourcemap: true,
+      }),
+    ),
   ]);
-  for (const [dist, { metafile }] of [
-    [core, coreResult],
-    [setup, setupResult],
-  ]) {
-    const { inputs, outputs } = metafile;
+  const libraries = [coreResult, setupResult, ...channelResults];
+  for (const [index, dir] of [core, setup, ...CHANNELS.map(channel)].entries()) {
+    const { inputs, outputs } = libraries[index].metafile;
     const names = Object.keys(outputs).map((path) => basename(path));
-    await finish(root, join(dist, "bundle"), Object.keys(inputs), names);
+    await finish(root, join(dir, "bundle"), Object.keys(inputs), names);
   }
   await finish(root, join(cli, "bundle"), cliResult.inputs, cliResult.names);
 }
@@ -81,6 +94,19 @@ const lazyChildProcess = {
     );
     onLoad({ filter: /.*/, namespace: "lazy" }, () => ({
       contents: `exports.spawn = (...args) => process.getBuiltinModule("node:child_process").spawn(...args);`,
+    }));
+  },
+};
+
+/** Core looks for the packages of channels where it is installed; in the command they are at hand. */
+const channelsWithin = {
+  name: "channels-within",
+  setup({ onLoad }) {
+    onLoad({ filter: /core\/dist\/channel\/packages\.js$/ }, () => ({
+      contents: `
+        export const loadPipePackage = () => import("@agentbus/pipe");
+        export const loadSocketPackage = () => import("@agentbus/socket");`,
+      resolveDir: process.cwd(),
     }));
   },
 };

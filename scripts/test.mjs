@@ -10,13 +10,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
 const nodeOptions = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
 
-const files = [
-  ...testsIn("packages/core"),
-  ...testsIn("packages/setup"),
-  ...testsIn("packages/cli"),
-  ...testsIn("bench"),
-  ...testsIn("."),
-].filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+const places = ["packages/core", "packages/pipe", "packages/socket", "packages/setup", "packages/cli", "bench", "."];
+const files = places
+  .flatMap((place) => testsIn(place))
+  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
 if (files.length === 0) {
   console.error(words.length === 0 ? "no tests found" : `no test file's path contains ${words.join(" or ")}`);
   process.exit(1);

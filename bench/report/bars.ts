@@ -2,9 +2,11 @@ import type { Outcome } from "../contest/contest.js";
 import type { Result } from "../contest/lane.js";
 import { ratioOf, spreadOf, type Spread } from "./statistics.js";
 
-/** What the spool has to reach, alone or beside somebody else of the same run. */
+/** What agentbus has to reach, alone or beside somebody else of the same run. */
 export interface Bar {
   readonly scenario: string;
+  /** Which of its transports. @default "spool" */
+  readonly of?: string;
   readonly metric: string;
   /** Whose metric it is divided by, round by round. Without: the metric itself. */
   readonly peer?: { readonly transport: string; readonly scenario?: string };
@@ -22,10 +24,14 @@ const BARS: readonly Bar[] = [
   { scenario: "throughput", metric: "messagesPerSecond", peer: { transport: "nats-core" }, atLeast: 1 },
   { scenario: "throughput", metric: "messagesPerSecond", peer: { transport: "jetstream" }, atLeast: 5 },
   { scenario: "awaited", metric: "acceptedPerSecond", peer: { transport: "jetstream" }, atLeast: 2 },
+  { scenario: "latency-500", of: "pipe", metric: "p50Us", peer: { transport: "raw-socket" }, atMost: 1.2 },
+  { scenario: "throughput", of: "pipe", metric: "messagesPerSecond", peer: { transport: "spool", scenario: "awaited" }, atLeast: 2 },
   // Its processor time: the wall tells how many subscribers wanted the same processors.
   { scenario: "fan-out-8", metric: "publisherCpuUs", peer: { transport: "spool", scenario: "fan-out-1" }, atMost: 3 },
   { scenario: "fan-out-8", metric: "messagesPerSecond", peer: { transport: "redis-pubsub" }, atLeast: 1 },
   { scenario: "request", metric: "p50Us", peer: { transport: "nats-core" }, atMost: 0.6 },
+  { scenario: "request", of: "socket", metric: "p50Us", peer: { transport: "raw-socket" }, atMost: 1.3 },
+  { scenario: "request", of: "socket", metric: "p50Us", peer: { transport: "nats-core" }, atMost: 0.5 },
   { scenario: "durable-64", metric: "messagesPerSecond", peer: { transport: "jetstream" }, atLeast: 1 },
   { scenario: "backlog-1m", metric: "firstMessageMs", atMost: 3_000 },
   { scenario: "backlog-1m", metric: "peakRssMiB", atMost: 300 },
@@ -50,13 +56,14 @@ export function barsReached({ results, missing }: Outcome): BarOutcome[] {
   return BARS.filter(({ scenario }) => run.has(scenario)).map((bar): BarOutcome => {
     const find = (transport: string, scenario = bar.scenario) =>
       results.find((result) => result.transport === transport && result.scenario.id === scenario);
-    const spool = find("spool");
+    const { of = "spool" } = bar;
+    const ours = find(of);
     const peer = bar.peer && find(bar.peer.transport, bar.peer.scenario);
-    const why = whyNot("spool", spool) ?? (bar.peer && whyNot(bar.peer.transport, peer));
+    const why = whyNot(of, ours) ?? (bar.peer && whyNot(bar.peer.transport, peer));
     const isMissing = missing.some(
       ({ transport, scenario }) => transport === bar.peer?.transport && scenario.id === bar.scenario,
     );
-    if (spool === undefined || why !== undefined) {
+    if (ours === undefined || why !== undefined) {
       return {
         ...bar,
         measured: undefined,
@@ -64,7 +71,7 @@ export function barsReached({ results, missing }: Outcome): BarOutcome[] {
         note: isMissing ? `${bar.peer?.transport} is missing` : why,
       };
     }
-    const own = valuesOf(spool, bar.metric);
+    const own = valuesOf(ours, bar.metric);
     const measured = peer === undefined ? spreadOf(own) : ratioOf(own, valuesOf(peer, bar.metric));
     const { median } = measured;
     const isReached = median <= (bar.atMost ?? Infinity) && median >= (bar.atLeast ?? -Infinity);

@@ -66,15 +66,16 @@ export function scenarioTable(facts: RunFacts, results: readonly Result[], missi
 }
 
 export function barsTable(bars: readonly BarOutcome[]): string {
-  const rows = bars.map(({ scenario, metric, peer, atMost, atLeast, measured, isReached, note }) => [
+  const rows = bars.map(({ scenario, of = "spool", metric, peer, atMost, atLeast, measured, isReached, note }) => [
     scenario,
+    of,
     labelOf(metric) + (peer === undefined ? "" : ` / ${peer.transport}${peer.scenario ? ` in ${peer.scenario}` : ""}`),
     atMost === undefined ? `≥ ${atLeast}` : `≤ ${atMost}`,
     measured === undefined ? "" : spreadText(measured),
     isReached === undefined ? "not measured" : isReached ? "reached" : "MISSED",
     note ?? "",
   ]);
-  return markdownTable([["bar", "the spool's", "limit", "measured (lowest–highest)", "", ""], ...rows]);
+  return markdownTable([["bar", "of", "its", "limit", "measured (lowest–highest)", "", ""], ...rows]);
 }
 
 function nameOf({ transport, isClean, failure }: Result): string {

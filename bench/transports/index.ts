@@ -3,6 +3,8 @@ import type { Transport } from "./transport.js";
 /** Every transport, loaded only where it is used: an end's process holds nothing of the others. */
 const TRANSPORTS = {
   spool: async () => (await import("./spool.js")).spool,
+  socket: async () => (await import("./socket.js")).socket,
+  pipe: async () => (await import("./pipe.js")).pipe,
   "raw-socket": async () => (await import("./raw-socket.js")).rawSocket,
   "redis-pubsub": async () => (await import("./redis-pubsub.js")).redisPubSub,
   "redis-pubsub-unix": async () => (await import("./redis-pubsub.js")).redisPubSubUnix,

@@ -7,6 +7,8 @@ test("the programs of docs/protocol.md are the examples", () => {
   const programs = programsOfPage();
   assert.deepEqual([...programs.keys()].sort(), [
     "examples/python/agentbus.py",
+    "examples/python/pipe_send.py",
+    "examples/shell/pipe-send.sh",
     "examples/shell/publish.sh",
     "examples/shell/subscribe.sh",
   ]);

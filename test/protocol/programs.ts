@@ -28,6 +28,8 @@ export function writePrograms(dir: string): {
   readonly publish: string;
   readonly subscribe: string;
   readonly python: string;
+  readonly pipeSend: string;
+  readonly pythonPipeSend: string;
 } {
   const programs = programsOfPage();
   const write = (path: string, name: string) => {
@@ -40,11 +42,13 @@ export function writePrograms(dir: string): {
     publish: write("examples/shell/publish.sh", "publish.sh"),
     subscribe: write("examples/shell/subscribe.sh", "subscribe.sh"),
     python: write("examples/python/agentbus.py", "agentbus.py"),
+    pipeSend: write("examples/shell/pipe-send.sh", "pipe-send.sh"),
+    pythonPipeSend: write("examples/python/pipe_send.py", "pipe_send.py"),
   };
 }
 
 /** All that the shell programs may call: POSIX's, so not jq, mktemp, stat or getent. */
-const POSIX_TOOLS = "awk cat chmod date dd grep id ln ls mkdir mv rm sed sh sleep tr".split(" ");
+const POSIX_TOOLS = "awk cat chmod date dd grep id ln ls mkdir mkfifo mv rm sed sh sleep tr".split(" ");
 
 /** A PATH on which there is nothing else. */
 export function posixPath(scratchDir: string): string {

@@ -10,9 +10,14 @@ import net from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { deadLetters, diagnose, inspect } from "@agentbus/core";
+import "@agentbus/pipe";
+import { openClient } from "@agentbus/socket";
 import "ajv/dist/2020.js";
 import { createBus, type Bus } from "#core/bus.js";
 import { NameSource } from "#core/message-name.js";
+
+// Has it load koffi, before there is anything that it could do.
+await openClient({ findUid: async () => undefined } as never, "@nobody/at-all", {} as never).catch(() => undefined);
 
 export { createBus, deadLetters, delay, diagnose, inspect, fs, join, net, spawn, spawnSync };
 export type { Bus, ChildProcess };

@@ -58,7 +58,7 @@ export class End {
    * Waits for the end, and then for what is in work.
    * @throws why it ended: Interrupted, BusError ERR_TIMEOUT, what `now()` was given, or the subscription's own failure
    */
-  async of(subscription: Subscription, drainMs = AS_LONG_AS_IT_TAKES_MS): Promise<void> {
+  async of(subscription: Pick<Subscription, "done" | "drain">, drainMs = AS_LONG_AS_IT_TAKES_MS): Promise<void> {
     try {
       await Promise.race([subscription.done, this.#reached()]);
     } finally {

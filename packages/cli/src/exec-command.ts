@@ -17,6 +17,10 @@ export interface ExecOptions {
   readonly captureBytes?: number;
 }
 
+/** A message that a command is run for, however it came. */
+export type ExecMessage = Pick<Message, "id" | "topic" | "sender" | "envelope" | "cause"> &
+  Partial<Pick<Message, "subscription" | "attempt">>;
+
 /** Enough of stderr to find its last line in. */
 const KEPT_STDERR_BYTES = 8 * 1024;
 
@@ -38,7 +42,7 @@ export class ExecCommand {
     this.#options = options;
   }
 
-  run(message: Message): Promise<CommandOutcome> {
+  run(message: ExecMessage): Promise<CommandOutcome> {
     const { captureBytes } = this.#options;
     const isCaptured = captureBytes !== undefined;
     return new Promise((resolve, reject) => {
@@ -132,7 +136,7 @@ function send({ pid }: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 /** Only what cannot hold anything but plain text, since a shell may do anything with it. */
-function environmentFor(bus: Bus, message: Message): Record<string, string> {
+function environmentFor(bus: Bus, message: ExecMessage): Record<string, string> {
   return {
     ...environmentOf(message.cause),
     AGENTBUS_SPOOL: bus.spool.path,
@@ -140,7 +144,7 @@ function environmentFor(bus: Bus, message: Message): Record<string, string> {
     AGENTBUS_TOPIC: message.topic,
     AGENTBUS_SENDER: message.sender.user,
     AGENTBUS_SENDER_UID: String(message.sender.uid),
-    AGENTBUS_SUBSCRIPTION: message.subscription,
-    AGENTBUS_ATTEMPT: String(message.attempt),
+    ...(message.subscription === undefined ? {} : { AGENTBUS_SUBSCRIPTION: message.subscription }),
+    ...(message.attempt === undefined ? {} : { AGENTBUS_ATTEMPT: String(message.attempt) }),
   };
 }

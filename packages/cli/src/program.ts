@@ -33,8 +33,20 @@ const COMMANDS: Readonly<
     summary: "answer requests with the output of a command",
     load: async () => (await import("./commands/respond.js")).respondCommand,
   },
+  call: {
+    summary: "call what an agent serves through a socket, and print the answer",
+    load: async () => (await import("./commands/call.js")).callCommand,
+  },
+  serve: {
+    summary: "serve calls through a socket with the output of a command",
+    load: async () => (await import("./commands/serve.js")).serveCommand,
+  },
+  pipe: {
+    summary: "send and receive through pipes, where a sender waits while its receiver is slow",
+    load: async () => (await import("./commands/pipe.js")).pipeCommand,
+  },
   status: {
-    summary: "show the subscriptions, what waits in them and who consumes them",
+    summary: "show the subscriptions, what waits in them, who consumes them, and the open channels",
     load: async () => (await import("./commands/status.js")).statusCommand,
   },
   dead: {

@@ -1,3 +1,7 @@
+import { PendingClient, PendingPipe, PendingPipes, PendingServer } from "./channel/pending-channels.js";
+import type { Channels } from "./channel/channels.js";
+import type { PipeHandler, PipeOptions, PipesOptions } from "./channel/pipe.js";
+import type { ConnectOptions, ServeHandler, ServeOptions } from "./channel/socket.js";
 import { causeInEnvironment, type Cause } from "./context.js";
 import type { PeekedMessage } from "./deliver/peek.js";
 import { BusError, fromErrno } from "./errors.js";
@@ -104,6 +108,7 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     this.#receiverOptions = {
       watch: options.watch ?? DEFAULTS.watch,
       rescanMs: options.rescanMs ?? DEFAULTS.rescanMs,
+      cause,
     };
     this.#signal = options.signal;
     options.signal?.addEventListener("abort", this.#onAbort);
@@ -199,7 +204,8 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   }
 
   /**
-   * Asks, and waits for the first answer.
+   * Asks, and waits for the first answer. What one agent is asked, `@codebot/search`, or `@codebot` with the topic "search", goes through
+   * the socket that it serves under that name, where it does, and otherwise to its inbox: the answer and the errors are the same.
    * @throws BusError ERR_NO_SUBSCRIPTION, ERR_TIMEOUT, ERR_RESPONDER, and as `publish`
    */
   async request<Reply = unknown>(
@@ -220,6 +226,69 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     options: SubscribeOptions = {},
   ): PendingSubscription<DataOf<Topics, Pattern>> {
     return new PendingSubscription(this.#subscribe((receiver) => receiver.respond(pattern, options, responder)));
+  }
+
+  /**
+   * Opens a pipe to an agent, `@codebot`, which reads it with `bus.pipes()`: its `send()` waits while the receiver is slow.
+   *
+   * Await the result to know that it is open, or send right away. Needs the package `@agentbus/pipe`.
+   * @throws BusError ERR_PACKAGE_MISSING, ERR_ADDRESS_UNKNOWN, ERR_TOPIC_INVALID, ERR_ACCESS, ERR_SQUATTED, ERR_CLOSED …;
+   * TypeError for options that cannot be
+   */
+  pipe(address: string, options: PipeOptions = {}): PendingPipe {
+    return new PendingPipe(this.#channel("open a pipe", (channels) => channels.pipe(address, options)));
+  }
+
+  /**
+   * Receives what all agents send through pipes to this one, each in its turn.
+   *
+   * Iterate the result, or give it a handler. One process of an account does so at a time. Needs the package `@agentbus/pipe`.
+   * @throws BusError ERR_PACKAGE_MISSING, ERR_BUSY, ERR_ACCESS, ERR_SQUATTED, ERR_CLOSED …; TypeError for options that cannot be
+   */
+  pipes<Data = unknown>(handler: PipeHandler<Data>): PendingPipes<Data>;
+  pipes<Data = unknown>(options?: PipesOptions, handler?: PipeHandler<Data>): PendingPipes<Data>;
+  pipes<Data>(first: PipesOptions | PipeHandler<Data> = {}, second?: PipeHandler<Data>): PendingPipes<Data> {
+    const [options, handler] = typeof first === "function" ? [{}, first] : [first, second];
+    return new PendingPipes(this.#channel("receive pipes", (channels) => channels.pipes(options, handler)));
+  }
+
+  /**
+   * Serves calls and messages through a socket, `run/<user>/<name>.sock`: others reach it with `bus.connect("@user/name")`. What the
+   * handler returns is the answer; without one, iterate the result.
+   *
+   * One process of an account serves a name at a time. Needs the package `@agentbus/socket`.
+   * @throws BusError ERR_PACKAGE_MISSING, ERR_PLATFORM, ERR_BUSY, ERR_PATH_TOO_LONG, ERR_ACCOUNT, ERR_ACCESS, ERR_SQUATTED, ERR_CLOSED;
+   * TypeError for a name or options that cannot be
+   */
+  serve<Data = unknown>(name: string, handler: ServeHandler<Data>): PendingServer<Data>;
+  serve<Data = unknown>(name: string, handler: ServeHandler<Data>, options: ServeOptions): PendingServer<Data>;
+  serve<Data = unknown>(name: string, options?: ServeOptions, handler?: ServeHandler<Data>): PendingServer<Data>;
+  serve<Data>(
+    name: string,
+    second: ServeHandler<Data> | ServeOptions = {},
+    third?: ServeHandler<Data> | ServeOptions,
+  ): PendingServer<Data> {
+    const handler = typeof second === "function" ? second : third;
+    const options = typeof second === "function" ? (third ?? {}) : second;
+    return new PendingServer(
+      this.#channel("serve", (channels) =>
+        channels.serve(name, options as ServeOptions, handler as ServeHandler<Data> | undefined),
+      ),
+    );
+  }
+
+  /**
+   * Connects to what an agent serves, "@codebot/search", and makes sure that it is that agent's process which does. A connection that is lost
+   * is made again.
+   *
+   * Await the result to know that it is there, or call right away. Needs the package `@agentbus/socket`.
+   * @throws BusError ERR_PACKAGE_MISSING, ERR_PLATFORM, ERR_NO_PEER, ERR_ADDRESS_UNKNOWN, ERR_SQUATTED, ERR_ACCESS, ERR_BUSY,
+   * ERR_PATH_TOO_LONG, ERR_TOPIC_INVALID, ERR_CLOSED; TypeError for options that cannot be
+   */
+  connect<Data = unknown>(address: string, options: ConnectOptions = {}): PendingClient<Data> {
+    return new PendingClient(
+      this.#channel("connect", (channels) => channels.connect<Data>(address, options, this.#closing.signal)),
+    );
   }
 
   /** Takes nothing more, lets handlers and publishes finish, and closes. */
@@ -254,15 +323,24 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   }
 
   #subscribe<Data>(open: (receiver: Receiver) => Promise<Subscription<Data>>): Promise<Subscription<Data>> {
-    const opening = this.#open(open);
+    return this.#open("subscribe", open);
+  }
+
+  #channel<Channel>(doing: string, open: (channels: Channels) => Promise<Channel>): Promise<Channel> {
+    return this.#open(doing, (receiver) => open(receiver.channels()));
+  }
+
+  /** What is being opened is waited for before the bus closes. */
+  #open<Opened>(doing: string, open: (receiver: Receiver) => Promise<Opened>): Promise<Opened> {
+    const opening = this.#openNow(doing, open);
     this.#opening.add(opening);
     const forget = () => void this.#opening.delete(opening);
     opening.then(forget, forget);
     return opening;
   }
 
-  async #open<Data>(open: (receiver: Receiver) => Promise<Subscription<Data>>): Promise<Subscription<Data>> {
-    this.#requireOpen("subscribe");
+  async #openNow<Opened>(doing: string, open: (receiver: Receiver) => Promise<Opened>): Promise<Opened> {
+    this.#requireOpen(doing);
     return open(await this.#receive());
   }
 

@@ -1,8 +1,50 @@
 /** agentbus: a message bus that is the filesystem. */
 export { openBus, type Bus, type OpenBusOptions } from "./bus.js";
-export { BusError, isBusError, ERROR_CODES, type BusErrorOptions, type ErrorCode } from "./errors.js";
+export { BusError, ERROR_CODES, fromErrno, isBusError, type BusErrorOptions, type ErrorCode } from "./errors.js";
+export type {
+  ChannelCapabilities,
+  ChannelMessage,
+  ChannelRefusal,
+  ChannelRefusalReason,
+  ChannelStatistics,
+  ReceivingEnd,
+  SendingEnd,
+  SendOptions,
+  Sent,
+} from "./channel/channel.js";
+export { spoolSender } from "./channel/spool-sender.js";
+export { PassingMessage } from "./channel/channel-message.js";
+export type { ChannelHost, ClosableChannel, EnvelopeReader, EnvelopeWriter, WrittenEnvelope } from "./channel/host.js";
+export type { ChannelCounters, ChannelDescription } from "./channel/ledger.js";
+export type { PendingClient, PendingPipe, PendingPipes, PendingServer } from "./channel/pending-channels.js";
+export type {
+  CallOptions,
+  CompleteConnectOptions,
+  CompleteServeOptions,
+  ConnectOptions,
+  Pushed,
+  ServeHandler,
+  ServeOptions,
+  SocketAllowance,
+  SocketClient,
+  SocketMessage,
+  SocketPackage,
+  SocketPeer,
+  SocketServer,
+  SocketStatistics,
+} from "./channel/socket.js";
+export type {
+  Pipe,
+  PipeFallback,
+  PipeHandler,
+  PipeOptions,
+  PipePackage,
+  Pipes,
+  PipesOptions,
+  PipeStatistics,
+} from "./channel/pipe.js";
 export type { Envelope, EnvelopeOptions } from "./envelope.js";
-export type { Sender } from "./deliver/judge.js";
+export type { Sender, Verdict } from "./deliver/judge.js";
 export type { PeekedMessage } from "./deliver/peek.js";
 export type { DeadReason, GivenUpReason, Refusal, RefusalReason } from "./deliver/refusal.js";
 export type { SyncLevel } from "./publish/fan-out.js";
@@ -30,7 +72,13 @@ export type { Finding, Severity } from "./doctor/finding.js";
 export { modeIn, octal, PATHS, ROOT_MODE, type PathRule } from "./permissions.js";
 export { shellQuote } from "./shell-command.js";
 export { spoolPath } from "./spool-path.js";
-export { inspect, type ConsumerStatus, type SpoolStatus, type SubscriptionStatus } from "./status.js";
+export {
+  inspect,
+  type ChannelStatus,
+  type ConsumerStatus,
+  type SpoolStatus,
+  type SubscriptionStatus,
+} from "./status.js";
 export type { AnyTopics, DataOf, MatchingTopics } from "./topic-types.js";
 export type { WatchMode } from "./watch/watcher.js";
 export { environmentOf, type Cause } from "./context.js";

@@ -3,6 +3,8 @@ import { readSmallFile } from "./bounded-read.js";
 import { completeLines, NEWLINE } from "./deliver/load.js";
 import { PlainLines } from "./deliver/plain-lines.js";
 import { isMessageFile, isStream, ulidOf, ulidTimeMs } from "./message-name.js";
+import type { ChannelsRecord } from "./channel/ledger.js";
+import { validateChannels } from "./generated/validators.js";
 import { isAlive, type Presence } from "./presence.js";
 import { SubscriptionIndex } from "./publish/subscription-index.js";
 import { isGone, type Target } from "./publish/target.js";
@@ -10,7 +12,7 @@ import { Progress } from "./settle/progress.js";
 import { REASON_SUFFIX } from "./settle/dead-letters.js";
 import { parseCurName, parseRetryName } from "./settle/claim-names.js";
 import type { Spool } from "./spool.js";
-import type { ConsumerStatus, SpoolStatus, SubscriptionStatus } from "./status.js";
+import type { ChannelStatus, ConsumerStatus, SpoolStatus, SubscriptionStatus } from "./status.js";
 import { heartbeatAgeMs, readConsumer, readPresence } from "./subscribe/consumer-lock.js";
 import { hasTally, TALLY } from "./tally.js";
 
@@ -18,6 +20,9 @@ import { hasTally, TALLY } from "./tally.js";
 const MAX_STREAMS_READ = 100;
 /** … which have so many bytes at most (publish/streams.ts). */
 const MAX_STREAM_BYTES = 1024 * 1024;
+
+/** Of the record of a process's channels. */
+const MAX_CHANNELS_BYTES = 1024 * 1024;
 
 /** Processes whose presence is read. */
 const MAX_PRESENCES = 1_000;
@@ -38,7 +43,7 @@ export async function inspectSpool(spool: Spool): Promise<SpoolStatus> {
   }
   subscriptions.sort((a, b) => (a.label < b.label ? -1 : 1));
   const { path, kind, group, limits, user } = spool;
-  return { path, kind, group, limits, user, subscriptions };
+  return { path, kind, group, limits, user, subscriptions, channels: channelsOf(spool, shown) };
 }
 
 async function statusOf(spool: Spool, target: Target, shown: readonly Presence[]): Promise<SubscriptionStatus> {
@@ -193,6 +198,30 @@ function presencesIn(spool: Spool): Presence[] {
     }
   }
   return presences;
+}
+
+/** What the living among these processes say of their pipes and sockets. */
+function channelsOf(spool: Spool, shown: readonly Presence[]): ChannelStatus[] {
+  const channels: ChannelStatus[] = [];
+  for (const presence of shown) {
+    const { user, token, pid } = presence;
+    const record = readChannels(spool, `${spool.path}/run/${user}/${token}.channels.json`);
+    if (record?.token !== token || !isAlive(presence, () => heartbeatAgeMs(spool, presence))) continue;
+    for (const entry of record.channels) channels.push({ user, pid, ...entry });
+  }
+  const place = ({ user, kind, role, name, peer }: ChannelStatus) => [user, kind, role, name, peer].join(" ");
+  return channels.sort((a, b) => (place(a) < place(b) ? -1 : 1));
+}
+
+/** undefined when there is none, or none that can be read: it tells people, and nothing goes by it. */
+function readChannels({ fileSystem }: Spool, path: string): ChannelsRecord | undefined {
+  try {
+    const { bytes } = readSmallFile(fileSystem, path, MAX_CHANNELS_BYTES);
+    const value: unknown = JSON.parse(bytes.toString("utf8"));
+    return validateChannels(value) ? (value as ChannelsRecord) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function namesOf(fileSystem: Spool["fileSystem"], dir: string): string[] {

@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { monotonicFactory, ulid as newUlid } from "ulid";
+import { incrementBase32, ulid as newUlid } from "ulid";
 
 /**
  * `<priority>-<ulid>-<random>`: name order is delivery order, and the random part, which the id does not give away, keeps a
@@ -10,6 +10,7 @@ const SEAL = /^\.[0-9]-[0-9A-HJKMNP-TV-Z]{26}\.sealed$/;
 /** `<priority>-<ulid>` */
 const PLACE_LENGTH = 28;
 export const ULID_LENGTH = 26;
+const TIME_LENGTH = 10;
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 /** How long a publisher may append to a stream, in milliseconds, by its own clocks and by the time in the file's name. */
@@ -60,11 +61,24 @@ export function ulidOf(fileName: string): string {
 /** Makes the ids and file names of one publisher: each sorts after the one before, also when the clock steps back. */
 export class NameSource {
   readonly #random = new RandomText();
-  readonly #nextUlid = monotonicFactory(() => this.#random.fraction());
+  #lastMs = 0;
+  /** Of the last ULID: its time as text, which is the same for a millisecond, and the rest. */
+  #time = "";
+  #rest = "";
 
-  /** @param nowMs in ms since 1970 */
+  /**
+   * As `monotonicFactory` of ulid, which makes the text of the time anew for each.
+   * @param nowMs in ms since 1970
+   */
   ulid(nowMs: number = Date.now()): string {
-    return this.#nextUlid(nowMs);
+    if (nowMs <= this.#lastMs) this.#rest = incrementBase32(this.#rest);
+    else {
+      const fresh = newUlid(nowMs, () => this.#random.fraction());
+      this.#lastMs = nowMs;
+      this.#time = fresh.slice(0, TIME_LENGTH);
+      this.#rest = fresh.slice(TIME_LENGTH);
+    }
+    return this.#time + this.#rest;
   }
 
   /**

@@ -231,8 +231,8 @@ export const PATHS: readonly PathRule[] = Object.freeze([
     why: "A draft is nobody's business; setgid gives it the group that will read it as a message.",
   }),
   file("outbox/<user>/<draft>", "<user>", MESSAGE_MODE, "bus", {
-    purpose: "A message being written, or the link that a receipt keeps.",
-    why: "The same inode becomes the message.",
+    purpose: "A message being written, a pipe being made, or the link that a receipt keeps.",
+    why: "The same inode becomes the message, or the pipe; nobody else can open it before it has its mode.",
   }),
 
   file("outbox/<user>/tally", "<user>", MESSAGE_MODE, "bus", {
@@ -252,6 +252,26 @@ export const PATHS: readonly PathRule[] = Object.freeze([
     purpose: "One process that has the bus open.",
     why: "Tells every member whether it still runs.",
   }),
+  file("run/<user>/<token>.channels.json", "<user>", READABLE_FILE_MODE, "bus", {
+    purpose: "The open pipes and sockets of one process.",
+    why: "Tells every member who is connected; nothing goes by it.",
+  }),
+  directory("run/<user>/pipes/", "<user>", READABLE_MODE, "bus", {
+    purpose: "Whether a process of this account receives pipes.",
+    why: "Senders see whether there is any point in waiting.",
+  }),
+  file("run/<user>/pipes/consumer.json", "<user>", READABLE_FILE_MODE, "bus", {
+    purpose: "Which process receives pipes.",
+    why: "Senders look whether it lives.",
+  }),
+  directory("run/<user>/pipes/consumer.lock/", "<user>", PRIVATE_MODE, "bus", {
+    purpose: "Held by the one process that receives pipes.",
+    why: "Two readers of one pipe would each get a part of it.",
+  }),
+  file("run/<user>/pipes/consumer.lock/<token>", "<user>", PRIVATE_FILE_MODE, "bus", {
+    purpose: "Whose the lock is: an empty file, named by the token of a process in `run/<user>/`.",
+    why: "A lock with the name of a dead process in it is free.",
+  }),
   directory("run/<user>/sweep.lock/", "<user>", PRIVATE_MODE, "bus", {
     purpose: "Held by the process of an account that clears away what its dead ones left.",
     why: "A file that somebody else put in would keep the lock from being released.",
@@ -259,6 +279,14 @@ export const PATHS: readonly PathRule[] = Object.freeze([
   directory("run/<user>/<token>.lock/", "<user>", PRIVATE_MODE, "bus", {
     purpose: "Its heartbeat.",
     why: "Its age can be seen from outside; a file that somebody else put in would keep it from being removed.",
+  }),
+  file("run/<user>/sockets.lock", "<user>", PRIVATE_FILE_MODE, "bus", {
+    purpose: "Held (flock(2)) for the moment in which a socket takes the place of one that was left behind.",
+    why: "Whoever can open it can hold it.",
+  }),
+  directory("run/<user>/.<token>/", "<user>", PRIVATE_MODE, "bus", {
+    purpose: "Where a socket is made, for a moment, before it is renamed into place.",
+    why: "Nobody reaches the socket before it has its mode.",
   }),
   socket("run/<user>/<name>.sock", "<user>", SOCKET_MODE, "bus", {
     purpose: "A socket that this account's process listens on.",
@@ -271,11 +299,11 @@ export const PATHS: readonly PathRule[] = Object.freeze([
   }),
   directory("pipes/<user>/", "<user>", INBOX_MODE, "bus", {
     purpose: "The drop box of pipes to one agent.",
-    why: "Members put pipes in but cannot list it.",
+    why: "Members put pipes in but cannot list it, and the 130 random bits of a name are not to be guessed: a pipe stays between two.",
   }),
-  fifo("pipes/<user>/<name>", "sender", MESSAGE_MODE, "bus", {
-    purpose: "A pipe that its sender made.",
-    why: "Only its owner writes to it, so what comes out is from its owner.",
+  fifo("pipes/<user>/<random>.pipe", "sender", MESSAGE_MODE, "bus", {
+    purpose: "A pipe that its sender made, until its receiver has it open.",
+    why: "Only its owner writes to it, so what comes out is from its owner; the receiver reads it as a member of the group.",
   }),
 ]);
 

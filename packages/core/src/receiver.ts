@@ -1,3 +1,7 @@
+import { BusChannelHost } from "./channel/bus-host.js";
+import { Channels } from "./channel/channels.js";
+import { questioned, SocketRequests, type Questioned } from "./channel/socket-requests.js";
+import type { Cause } from "./context.js";
 import type { PeekedMessage } from "./deliver/peek.js";
 import { BusError, fromErrno } from "./errors.js";
 import type { PublishOptions, PublishResult } from "./publish/publish-options.js";
@@ -27,6 +31,8 @@ import type { WatchMode } from "./watch/watcher.js";
 export interface ReceiverOptions {
   readonly watch: WatchMode;
   readonly rescanMs: number;
+  /** What led to messages that are not sent inside another one's handler. */
+  readonly cause: Cause | undefined;
 }
 
 /**
@@ -40,11 +46,15 @@ export class Receiver {
   readonly #presence: PresenceKeeper;
   readonly #mailbox: ReplyMailbox;
   readonly #subscriptions = new Set<Subscription<never>>();
+  readonly #cause: Cause | undefined;
+  #channels: Channels | undefined;
+  #socketRequests: SocketRequests | undefined;
   #sweeping: Promise<void> | undefined;
 
-  constructor(spool: Spool, publisher: Publisher, { watch, rescanMs }: ReceiverOptions) {
+  constructor(spool: Spool, publisher: Publisher, { watch, rescanMs, cause }: ReceiverOptions) {
     this.#spool = spool;
     this.#publisher = publisher;
+    this.#cause = cause;
     const ticker = new Ticker();
     this.#presence = new PresenceKeeper(spool, ticker);
     let consumers = 0;
@@ -55,7 +65,7 @@ export class Receiver {
       reply: (message, data, options) => this.#reply(message, data, options),
       heldLocks: new Set(),
       nextConsumer: () => `${this.#presence.token}-${++consumers}`,
-      everyNowAndThen: (tick) => ticker.add(tick, rescanMs),
+      everyNowAndThen: (tick, keepsProcess) => ticker.add(tick, rescanMs, keepsProcess),
     };
     this.#mailbox = new ReplyMailbox(this.#host);
   }
@@ -100,18 +110,49 @@ export class Receiver {
   }
 
   request<Reply>(destination: string, data: unknown, options: RequestOptions): Promise<Answer<Reply>> {
+    if (!destination.startsWith("@")) return this.#requestBySpool(destination, data, options);
+    const to = questioned(destination, options.topic);
+    if (to === undefined) return this.#requestBySpool(destination, data, options);
+    return this.#requestFrom(to, data, options);
+  }
+
+  async #requestFrom<Reply>(to: Questioned, data: unknown, options: RequestOptions): Promise<Answer<Reply>> {
+    const since = performance.now();
+    this.#socketRequests ??= new SocketRequests(this.#spool, () => this.channels());
+    const answer = await this.#socketRequests.request<Reply>(to, data, options);
+    if (answer !== undefined) return answer;
+    const { timeoutMs } = options;
+    const left =
+      timeoutMs === undefined ? {} : { timeoutMs: Math.max(1, Math.ceil(timeoutMs - (performance.now() - since))) };
+    return this.#requestBySpool(`@${to.user}`, data, { ...options, topic: to.name, ...left });
+  }
+
+  #requestBySpool<Reply>(destination: string, data: unknown, options: RequestOptions): Promise<Answer<Reply>> {
     const parts = { spool: this.#spool, publisher: this.#publisher, mailbox: this.#mailbox };
     return request<Reply>(parts, destination, data, options);
   }
 
+  /** Pipes and sockets. */
+  channels(): Channels {
+    if (this.#channels !== undefined) return this.#channels;
+    this.#sweepOnce();
+    const host = new BusChannelHost(this.#spool, this.#publisher, this.#host, this.#cause);
+    return (this.#channels = new Channels(host, host.open, () => host.close()));
+  }
+
   /** Takes nothing more, and lets handlers finish. */
   async drain(options: DrainOptions): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.drain(options)));
+    const subscriptions = [...this.#subscriptions].map((subscription) => subscription.drain(options));
+    await Promise.all([...subscriptions, this.#channels?.drainReceiving(options)]);
+    await this.#channels?.drain(options);
   }
 
   /** Puts back what is in work. Answers can still be sent. */
   async closeSubscriptions(): Promise<void> {
-    await runAll([...this.#subscriptions].map((subscription) => () => subscription.close()));
+    await runAll([
+      ...[...this.#subscriptions].map((subscription) => () => subscription.close()),
+      () => this.#channels?.close(),
+    ]);
   }
 
   /** Ends the wait for answers, and takes the presence away; to be called after `closeSubscriptions()`. */

@@ -1,5 +1,6 @@
 import { openSpool, type SpoolSeams } from "./open-spool.js";
 import type { SpoolChoice } from "./spool-location.js";
+import type { ChannelEntry } from "./channel/ledger.js";
 import type { SpoolLimits } from "./spool.js";
 import type { SubscriptionRecord } from "./subscription-record.js";
 
@@ -13,6 +14,15 @@ export interface SpoolStatus {
   readonly user: string;
   /** In the order of their labels; those that somebody else made in a user's name are left out. */
   readonly subscriptions: readonly SubscriptionStatus[];
+  /** The open ends of pipes and sockets, as their processes show them. */
+  readonly channels: readonly ChannelStatus[];
+}
+
+/** One open end of a pipe or a socket. */
+export interface ChannelStatus extends ChannelEntry {
+  /** Whose end it is. */
+  readonly user: string;
+  readonly pid: number;
 }
 
 /** One subscription. What the looking account may not see is null. */

@@ -13,6 +13,9 @@ import { removeSubscription } from "./subscribe/make-subscription.js";
 const SETTLE_MS = 60_000;
 const SWEEPING_MS = 30_000;
 
+/** Locks that were never put in place, and directories in which a socket was made. */
+const UNFINISHED = /^\.(?:lock-|[a-z2-7]{3}$)/;
+
 export interface Swept {
   /** Ephemeral subscriptions of dead processes. */
   readonly subscriptions: number;
@@ -100,8 +103,8 @@ function sweepDraftsIn(spool: Spool, parent: Directory | string, name: string, p
     const swept = names.filter((entry) => isAbandonedDraft(spool, directory, entry));
     for (const entry of swept) ignoreMissing(() => spool.fileSystem.unlink(directory.at(entry)));
     for (const entry of names) {
-      const isLock = entry.startsWith(".lock-") && isOldAndOurs(spool, directory.at(entry));
-      if (isLock) removeTree(spool.fileSystem, directory, entry, spool.uid);
+      const isUnfinished = UNFINISHED.test(entry) && isOldAndOurs(spool, directory.at(entry));
+      if (isUnfinished) removeTree(spool.fileSystem, directory, entry, spool.uid);
     }
     return swept.length + sum(parts.map((part) => sweepDraftsIn(spool, directory, part, [])));
   } catch (error) {
@@ -143,7 +146,8 @@ function sweepPresences(spool: Spool): number {
     if (token === undefined) continue;
     const presence = presenceIn(spool, `${runDir}/${name}`);
     if (presence !== undefined && isAlive(presence, () => heartbeatAgeMs(spool, presence))) continue;
-    // The presence last: without it nobody would find the lock any more.
+    // The presence last: without it nobody would find the others any more.
+    ignoreMissing(() => fileSystem.unlink(`${runDir}/${token}.channels.json`));
     ignoreMissing(() => fileSystem.rmdir(`${runDir}/${token}.lock`));
     ignoreMissing(() => fileSystem.unlink(`${runDir}/${name}`));
     swept++;

@@ -53,8 +53,36 @@ const reason: Sample = {
   bytes: 300,
 };
 
+const channel: Sample = {
+  kind: "pipe",
+  role: "sender",
+  peer: "bob",
+  messages: 7,
+  bytes: 4_096,
+  refused: 0,
+  messagesPerSecond: 1.5,
+  bytesPerSecond: 900,
+  openedAt: now,
+};
+
 /** What each schema must take, and what it must refuse. */
 const samples: Record<string, { readonly good: unknown[]; readonly bad: unknown[] }> = {
+  channels: {
+    good: [
+      { token: "k3jx7q", channels: [] },
+      {
+        token: "k3jx7q",
+        channels: [channel, { ...channel, kind: "socket", role: "server", name: "search", peer: null }],
+      },
+    ],
+    bad: [
+      {},
+      { token: "../k3jx7q", channels: [] },
+      { token: "k3jx7q", channels: [{ ...channel, kind: "queue" }] },
+      { token: "k3jx7q", channels: [{ ...channel, peer: "@bob" }] },
+      { token: "k3jx7q", channels: [{ ...channel, messages: -1 }] },
+    ],
+  },
   envelope: {
     good: [
       envelope,

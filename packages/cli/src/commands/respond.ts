@@ -1,5 +1,6 @@
 import { openBus, type Message } from "@agentbus/core";
 import type { Command } from "commander";
+import { answerBy } from "../command-answer.js";
 import { End } from "../end.js";
 import { ExecCommand } from "../exec-command.js";
 import { Interruption } from "../interruption.js";
@@ -49,7 +50,7 @@ async function respond(patterns: readonly string[], options: RespondCommandOptio
     command.endWith(interruption, json === true);
     interruption.onSecond(() => bus.close());
     const end = new End(options, interruption);
-    const responder = (message: Message) => answer(message, command, end);
+    const responder = (message: Message) => answerBy(message, command, end);
     const onError = (error: unknown) => json !== true && say((error as Error).message);
     const subscription = await bus.respond(patternsOf(bus, patterns), responder, { ...subscribing, onError });
     if (json !== true) say(`answering ${patterns.join(" ")} as ${subscription.name}`);
@@ -57,26 +58,5 @@ async function respond(patterns: readonly string[], options: RespondCommandOptio
   } finally {
     await bus.close();
     interruption.close();
-  }
-}
-
-/** @throws what whoever asked is told */
-async function answer(message: Message, command: ExecCommand, end: End): Promise<unknown> {
-  if (!(await end.begin())) throw new Error("the responder has ended; ask again");
-  try {
-    const { isDone, failure, output } = await command.run(message);
-    if (!isDone) throw new Error(end.signal.aborted ? `the responder was stopped (${failure}); ask again` : failure);
-    return dataIn(output.toString("utf8"));
-  } finally {
-    end.finish(true);
-  }
-}
-
-function dataIn(text: string): unknown {
-  if (text.trim() === "") return null;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text.replace(/\r?\n$/, "");
   }
 }

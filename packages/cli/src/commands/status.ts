@@ -1,5 +1,6 @@
 import { inspect, openBus, type ConsumerStatus, type SpoolStatus, type SubscriptionStatus } from "@agentbus/core";
 import type { Command } from "commander";
+import { channelTable } from "../channel-table.js";
 import { printLine } from "../output.js";
 import { printable, toJson } from "../printable.js";
 import type { GlobalOptions } from "../program.js";
@@ -11,7 +12,7 @@ Columns: WAITING files not yet taken (one may hold several messages), OLDEST how
 long the longest has waited, IN WORK taken and not settled, RETRIES waiting for
 another attempt, DEAD given up or refused (agentbus dead ls). "?" is what only
 its owner may see. Consumers that share a subscription or a queue show only
-while they have a message in work.
+while they have a message in work. Open pipes and sockets come below.
 
 Examples:
   agentbus status
@@ -20,7 +21,9 @@ Examples:
 export function statusCommand(program: Command): Command {
   return program
     .command("status")
-    .description("Show the subscriptions of a spool: whose they are, what they take, what waits, who consumes them.")
+    .description(
+      "Show the subscriptions of a spool, what waits in them and who consumes them, and the open pipes and sockets.",
+    )
     .addHelpText("after", EXAMPLES)
     .action((_: unknown, command: Command) => status(command.optsWithGlobals<GlobalOptions>()));
 }
@@ -35,6 +38,9 @@ async function status({ spool, group, json }: GlobalOptions): Promise<void> {
   await printLine(headOf(seen));
   await printLine("");
   for (const line of formatTable(HEAD, seen.subscriptions.map(rowOf))) await printLine(line);
+  if (seen.channels.length === 0) return;
+  await printLine("");
+  for (const line of channelTable(seen.channels)) await printLine(line);
 }
 
 /** Whoever has looked at a bus once can be written to: opening it makes an inbox. Where that cannot be, looking still can. */

@@ -1,6 +1,7 @@
 import { isBusError, openBus, type Bus, type Refusal } from "@agentbus/core";
 import type { Command } from "commander";
 import { painterFor } from "../colour.js";
+import { followChannels } from "../channel-lines.js";
 import { End, type EndOptions } from "../end.js";
 import { Interruption } from "../interruption.js";
 import { messageAsJson, MessageLines, refusalAsJson, type ShownMessage } from "../message-line.js";
@@ -9,7 +10,7 @@ import type { GlobalOptions } from "../program.js";
 import { parseDuration, parseWhole } from "../values.js";
 import { say } from "../words.js";
 
-type TailOptions = GlobalOptions & EndOptions;
+type TailOptions = GlobalOptions & EndOptions & { readonly channels?: boolean };
 
 /** Data of a message that is shown to people, in characters. */
 const MAX_DATA = 600;
@@ -21,6 +22,7 @@ Examples:
   agentbus tail                    everything that is published, as it passes
   agentbus tail 'build.**' --json
   agentbus tail @me                what is and comes in your inbox, left to its consumer
+  agentbus tail --channels         pipes and sockets as they open, carry and close
 
 Each line: time, topic, sender, how long the message was under way, data. The
 sender is the owner of the message's file, by the kernel's word; what pretends
@@ -32,6 +34,7 @@ export function tailCommand(program: Command): Command {
     .command("tail")
     .description("Look on: show messages as they pass, and take none.")
     .argument("[pattern...]", "topics such as 'build.**', or @me for your inbox", ["**"])
+    .option("--channels", "show the pipes and sockets instead, and how much goes through them")
     .option("--count <n>", "end after so many messages", parseWhole(1, 1_000_000_000))
     .option("--timeout <duration>", "end after this long, with exit code 124: 500ms, 30s, 10m", parseDuration)
     .addHelpText("after", EXAMPLES)
@@ -46,6 +49,10 @@ async function tail(patterns: readonly string[], options: TailOptions): Promise<
   try {
     interruption.onSecond(() => bus.close());
     const end = new End(options, interruption);
+    if (options.channels === true) {
+      await followChannels(options, end);
+      return end.throwIfFailed();
+    }
     const view = new View(options.json === true, end);
     const isInbox = patterns.length === 1 && (patterns[0] === "@me" || patterns[0] === `@${bus.user}`);
     if (isInbox)

@@ -30,14 +30,17 @@ const MAX_DETAIL = 1_000;
 /** An envelope as it was read; its place in the file does not matter. */
 type Loaded = Omit<LoadedEnvelope, "index">;
 
+/** What a subscription, or a channel, takes. */
+export type Acceptance = Pick<SubscriptionRecord, "patterns" | "formerPatterns" | "address" | "createdAt">;
+
 /** Decides whether one envelope may be handed to the handler of one subscription. */
 export class Judge {
   readonly #spool: Spool;
-  readonly #record: SubscriptionRecord;
+  readonly #record: Acceptance;
   readonly #matches: (topic: string) => boolean;
   readonly #createdMs: number;
 
-  constructor(spool: Spool, record: SubscriptionRecord) {
+  constructor(spool: Spool, record: Acceptance) {
     this.#spool = spool;
     this.#record = record;
     this.#matches = compilePatterns([...record.patterns, ...(record.formerPatterns ?? [])]);
@@ -69,7 +72,7 @@ export class Judge {
       return refusal(
         sender,
         "forged-source",
-        `source is ${envelope.source}, but the file belongs to ${sender.user} (uid ${sender.uid})`,
+        `source is ${envelope.source}, but it came from ${sender.user} (uid ${sender.uid})`,
       );
     }
     const misdirected = this.#misdirected(envelope);

@@ -199,18 +199,30 @@ function linesOf(text: string, firstIndex: number, plain: PlainLines, { endsAtEm
   for (let start = 0, end; start < text.length; start = end) {
     end = text.indexOf("\n", start) + 1;
     if (endsAtEmpty && end === start + 1) return { envelopes, isEnded: true };
-    const raw = text.slice(start, end);
-    const isDeep = isNestedTooDeeply(raw);
-    let value: unknown = isDeep ? undefined : plain.read(text, start, end);
-    let isFit = value !== undefined;
-    if (!isFit) {
-      if (isBlank(raw)) continue;
-      value = isDeep ? undefined : parseEnvelope(raw);
-      isFit = plain.learn(raw, value);
-    }
-    envelopes.push({ index: firstIndex + envelopes.length, value, raw, isFit });
+    const envelope = envelopeAt(text, start, end, firstIndex + envelopes.length, plain);
+    if (envelope !== undefined) envelopes.push(envelope);
   }
   return { envelopes, isEnded: false };
+}
+
+/**
+ * The envelope of one line; undefined when the line is blank.
+ * @param text flat rather than a part of another @param start of the line in it @param end behind its newline
+ */
+export function envelopeAt(
+  text: string,
+  start: number,
+  end: number,
+  index: number,
+  plain: PlainLines,
+): LoadedEnvelope | undefined {
+  const raw = text.slice(start, end);
+  if (isNestedTooDeeply(raw)) return { index, value: undefined, raw, isFit: false };
+  const known = plain.read(text, start, end);
+  if (known !== undefined) return { index, value: known, raw, isFit: true };
+  if (isBlank(raw)) return undefined;
+  const value = parseEnvelope(raw);
+  return { index, value, raw, isFit: plain.learn(raw, value) };
 }
 
 function isBlank(line: string): boolean {

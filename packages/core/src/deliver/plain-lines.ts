@@ -5,7 +5,7 @@ import { isUlid, ULID_LENGTH } from "../message-name.js";
 const HEAD = '{"specversion":"1.0","id":"';
 /** From the beginning of the line. */
 const ID_END = HEAD.length + ULID_LENGTH;
-/** specversion, id, source, type, time, topic, data: what a publish without options writes. */
+/** specversion, id, source, type, time, topic, data: what a publish without options writes; a direct message has `to` besides. */
 const ATTRIBUTES = 7;
 const MINUTE_LENGTH = "2026-01-31T12:59:".length;
 const SECONDS_LENGTH = "07.004Z".length;
@@ -27,6 +27,7 @@ export class PlainLines {
   #rest = "";
   #source = "";
   #topic = "";
+  #to: string | undefined = undefined;
   #minute = "";
 
   /**
@@ -52,6 +53,8 @@ export class PlainLines {
       const time = this.#minute + text.slice(secondsAt, restAt);
       const source = this.#source;
       const topic = this.#topic;
+      const to = this.#to;
+      if (to !== undefined) return { specversion: "1.0", id: copied(id), source, type: topic, time, topic, to, data };
       return { specversion: "1.0", id: copied(id), source, type: topic, time, topic, data };
     } catch {
       return undefined;
@@ -61,12 +64,15 @@ export class PlainLines {
   /** Takes a line as the pattern of those to come, if it is such a line. @param value it, parsed @returns whether it is, and fits the schema */
   learn(line: string, value: unknown): boolean {
     if (typeof value !== "object" || value === null) return false;
-    const { source, type, time, topic, data } = value as Record<string, unknown>;
+    const { source, type, time, topic, to, data } = value as Record<string, unknown>;
     if (typeof source !== "string" || typeof time !== "string" || typeof topic !== "string") return false;
-    if (type !== topic || data === undefined || Object.keys(value).length !== ATTRIBUTES) return false;
+    if (to !== undefined && typeof to !== "string") return false;
+    const attributes = to === undefined ? ATTRIBUTES : ATTRIBUTES + 1;
+    if (type !== topic || data === undefined || Object.keys(value).length !== attributes) return false;
     const minute = time.slice(0, MINUTE_LENGTH);
     const middle = `","source":${JSON.stringify(source)},"type":${JSON.stringify(topic)},"time":"${minute}`;
-    const rest = `","topic":${JSON.stringify(topic)},"data":`;
+    const addressed = to === undefined ? "" : `"to":${JSON.stringify(to)},`;
+    const rest = `","topic":${JSON.stringify(topic)},${addressed}"data":`;
     // Spelled in another way, it is no pattern.
     if (!line.startsWith(middle, ID_END) || !line.startsWith(rest, ID_END + middle.length + SECONDS_LENGTH))
       return false;
@@ -75,6 +81,7 @@ export class PlainLines {
     this.#rest = rest;
     this.#source = source;
     this.#topic = topic;
+    this.#to = to;
     this.#minute = minute;
     return true;
   }

@@ -20,5 +20,6 @@ export declare const validateEnvelope: Validator;
 export declare const validateSpool: Validator;
 export declare const validateSubscription: Validator;
 export declare const validatePresence: Validator;
+export declare const validateChannels: Validator;
 export declare const validateReason: Validator;
 export declare const validatePrivateRecord: Validator;

@@ -93,6 +93,11 @@ export class Publisher {
     return this.#breathe(answering);
   }
 
+  /** Publishes an envelope that was written, and let pass, for a channel. @param text of it @returns and @throws as `publish` */
+  forward(text: string, options: PublishOptions): PublishResult | Promise<PublishResult> {
+    return this.#breathe(this.#send(JSON.parse(text) as Envelope, text, { ...options, mandatory: true }));
+  }
+
   /** Resolves when everything handed in so far is settled. */
   async drain(): Promise<void> {
     await this.#gate.whenOpen();

@@ -13,15 +13,23 @@ const MAX_PRESENCE_BYTES = 32 * 1024;
 /** Of several that come at the same time, one takes the lock; the others find it held after so many tries at most. */
 const MAX_TRIES = 5;
 
+/** What is locked: a directory of this account. */
+export interface LockedPlace {
+  readonly parentDir: string;
+  readonly directoryName: string;
+  /** For people. @default "subscribe to <directoryName>", and how to share it */
+  readonly doing?: string | undefined;
+}
+
 /**
- * Keeps a durable subscription to one consumer process at a time. `consumer.lock/<token>` is whose it is, from the lock's first
+ * Keeps a durable subscription, or what else one process of an account does, to one process at a time. `consumer.lock/<token>` is whose it is, from the lock's first
  * moment to its last, and `consumer.json` tells everybody else. Whether the holder lives is decided by its presence, never by a
  * clock; a dead one's name is taken out of the lock, and that very name only, so nobody can break the lock of the next one.
  */
 export class ConsumerLock {
   readonly #spool: Spool;
   readonly #dir: string;
-  readonly #name: string;
+  readonly #place: LockedPlace;
   readonly #lockPath: string;
   readonly #self: Presence;
   /** What this bus holds, to tell it from what it could not let go of. */
@@ -31,7 +39,7 @@ export class ConsumerLock {
 
   private constructor(
     spool: Spool,
-    directoryName: string,
+    place: LockedPlace,
     self: Presence,
     held: Set<string>,
     onLost: (error: BusError) => void,
@@ -40,8 +48,8 @@ export class ConsumerLock {
     this.#self = self;
     this.#held = held;
     this.#onLost = onLost;
-    this.#name = directoryName;
-    this.#dir = `${spool.subscriptionsDir}/${directoryName}`;
+    this.#place = place;
+    this.#dir = `${place.parentDir}/${place.directoryName}`;
     this.#lockPath = `${this.#dir}/consumer.lock`;
   }
 
@@ -51,12 +59,12 @@ export class ConsumerLock {
    */
   static async acquire(
     spool: Spool,
-    directoryName: string,
+    place: LockedPlace,
     self: Presence,
     held: Set<string>,
     onLost: (error: BusError) => void,
   ): Promise<ConsumerLock> {
-    const lock = new ConsumerLock(spool, directoryName, self, held, onLost);
+    const lock = new ConsumerLock(spool, place, self, held, onLost);
     try {
       for (let tries = 1; !(await lock.#try()); tries++) {
         if (lock.#isHeld() || tries === MAX_TRIES) throw lock.#busy();
@@ -112,7 +120,7 @@ export class ConsumerLock {
   }
 
   #sign(): void {
-    const directory = Directory.open(this.#spool.fileSystem, this.#spool.subscriptionsDir, this.#name);
+    const directory = Directory.open(this.#spool.fileSystem, this.#place.parentDir, this.#place.directoryName);
     try {
       writeOwnFile(this.#spool, directory, "consumer.json", `${JSON.stringify(this.#self)}\n`, READABLE_FILE_MODE);
     } finally {
@@ -156,10 +164,16 @@ export class ConsumerLock {
   #busy(): BusError {
     const holder = readConsumer(this.#spool, this.#dir);
     const who = holder === undefined ? "another process" : `process ${holder.pid}, since ${holder.startedAt}`;
-    return new BusError("ERR_BUSY", `cannot subscribe to ${this.#name}: ${who} consumes it already`, {
+    const { doing, directoryName } = this.#place;
+    const details = { pid: holder?.pid, startedAt: holder?.startedAt };
+    if (doing !== undefined) {
+      const fix = holder === undefined ? "stop that process" : `stop that process: kill ${holder.pid}`;
+      return new BusError("ERR_BUSY", `cannot ${doing}: ${who} does already`, { path: this.#dir, fix, details });
+    }
+    return new BusError("ERR_BUSY", `cannot subscribe to ${directoryName}: ${who} consumes it already`, {
       path: this.#dir,
       fix: `stop that process, or open the subscription with { shared: true } (--shared) in both, to share its messages`,
-      details: { pid: holder?.pid, startedAt: holder?.startedAt },
+      details,
     });
   }
 }

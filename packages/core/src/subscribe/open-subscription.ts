@@ -83,8 +83,11 @@ export interface SubscriptionHost {
   readonly heldLocks: Set<string>;
   /** Distinguishes the consumers of one bus. */
   nextConsumer(): string;
-  /** Calls `tick` from time to time until the returned function is called. */
-  everyNowAndThen(tick: () => Promise<void>): () => void;
+  /**
+   * Calls `tick` from time to time until the returned function is called.
+   * @param keepsProcess whether the process is to run on because of this @default true
+   */
+  everyNowAndThen(tick: () => Promise<void>, keepsProcess?: boolean): () => void;
 }
 
 /** @throws TypeError for options that do not go together, BusError ERR_TOPIC_INVALID */
@@ -186,7 +189,7 @@ export async function openSubscription<Data>(
     let consumer: Consumer | undefined = undefined;
     if (isExclusive) {
       const onLost = (error: BusError) => consumer?.fail(error);
-      const lock = await ConsumerLock.acquire(spool, place.directoryName, presence, host.heldLocks, onLost);
+      const lock = await ConsumerLock.acquire(spool, place, presence, host.heldLocks, onLost);
       undo.push(() => lock.release());
       undo.push(host.everyNowAndThen(() => lock.look()));
     }

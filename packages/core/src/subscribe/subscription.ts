@@ -1,3 +1,5 @@
+import type { ReceivingEnd } from "../channel/channel.js";
+import { SPOOL_CAPABILITIES } from "../channel/capabilities.js";
 import type { Taken } from "../deliver/take.js";
 import { BusError } from "../errors.js";
 import type { Consumer } from "./consumer.js";
@@ -37,7 +39,8 @@ export interface SubscriptionParts {
  *        a crash            └ the file is in cur/ all the while
  * ```
  */
-export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>>, AsyncDisposable {
+export class Subscription<Data = unknown> implements ReceivingEnd<Data>, AsyncIterable<Message<Data>> {
+  readonly capabilities = SPOOL_CAPABILITIES;
   /** Such as "alice~ci" or "queue:work". */
   readonly name: string;
   readonly patterns: readonly string[];

@@ -27,7 +27,7 @@ test("status tells of every subscription who owns it, what it takes, what waits 
   await until(() => isBegun);
 
   const { subscriptions, ...rest } = await inspect({ spool: spool.path });
-  assert.deepEqual(rest, { ...bus.spool, user: bus.user });
+  assert.deepEqual(rest, { ...bus.spool, user: bus.user, channels: [] });
   const [ci, inbox, now, ...others] = subscriptions as [SubscriptionStatus, SubscriptionStatus, SubscriptionStatus];
   assert.deepEqual(others, []);
   const { oldestMs, ...facts } = ci;

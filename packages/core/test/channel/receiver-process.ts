@@ -1,0 +1,10 @@
+// Reads the inbox of this account in a process of its own, and prints the data of each message as a line of JSON. Arguments: the spool's path.
+import { openBus } from "@agentbus/core";
+
+const bus = await openBus({ spool: process.argv[2] ?? "" });
+const inbox = await bus.subscribe(`@${bus.user}`);
+console.log("ready");
+for await (const message of inbox) {
+  console.log(JSON.stringify(message.data));
+  await message.ack();
+}

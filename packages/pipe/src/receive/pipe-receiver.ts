@@ -1,0 +1,292 @@
+import {
+  PassingMessage,
+  type BusError,
+  type ChannelCounters,
+  type ChannelHost,
+  type ChannelMessage,
+  type ChannelStatistics,
+  type DrainOptions,
+  type PipeHandler,
+  type Pipes,
+  type PipesOptions,
+} from "@agentbus/core";
+import { PIPE_CAPABILITIES, SERVICE } from "../capabilities.js";
+import type { IncomingPipe, Item } from "./incoming-pipe.js";
+import { Intake } from "./intake.js";
+import { Refusals } from "./refusals.js";
+import { Turns } from "./turns.js";
+
+const DEFAULTS = Object.freeze({ concurrency: 1, maxPipesPerSender: 8 });
+const DRAIN_MS = 30_000;
+/** Messages that are handed on before the other pipes are looked at again. */
+const IN_A_ROW = 64;
+
+/**
+ * The receiving end of all pipes to this account: either iterated, or read by a handler.
+ *
+ * Nothing is taken out of a pipe before somebody wants it, apart from one chunk each: a slow reader fills the pipes, and then their senders wait.
+ */
+export class PipeReceiver<Data> implements Pipes<Data> {
+  readonly capabilities = PIPE_CAPABILITIES;
+  readonly isReceiving = true;
+  readonly stats: ChannelStatistics = { delivered: 0, refused: {}, expired: 0 };
+  readonly done: Promise<void>;
+  readonly #host: ChannelHost;
+  readonly #options: PipesOptions;
+  readonly #turns = new Turns();
+  readonly #refusals: Refusals;
+  readonly #intake: Intake;
+  readonly #counters: ChannelCounters;
+  readonly #forget: () => void;
+  readonly #onAbort = () => void this.close();
+  #unlock: (() => Promise<void>) | undefined;
+  /** Iterations that wait for a message. */
+  #waiting: ((result: IteratorResult<ChannelMessage<Data>, undefined>) => void)[] = [];
+  #handler: PipeHandler<Data> | undefined;
+  #running = 0;
+  #handed = 0;
+  #isPumping = false;
+  #reading: "nobody" | "iterator" | "handler" = "nobody";
+  #isDraining = false;
+  #closed: Promise<void> | undefined;
+  #onIdle: (() => void)[] = [];
+  #finish!: () => void;
+  #fail!: (error: unknown) => void;
+
+  /** @throws BusError ERR_SQUATTED, ERR_ACCESS */
+  constructor(host: ChannelHost, options: PipesOptions) {
+    this.#host = host;
+    this.#options = options;
+    this.#refusals = new Refusals(this.stats, options.onRefused);
+    const maxPerSender = options.maxPipesPerSender ?? DEFAULTS.maxPipesPerSender;
+    this.#counters = host.show({ kind: "pipe", role: "receiver", peer: null });
+    this.#intake = new Intake(
+      host,
+      maxPerSender,
+      (refusal) => {
+        this.#counters.refused++;
+        this.#refusals.add(refusal);
+      },
+      { onReady: (pipe) => this.#onReady(pipe) },
+    );
+    this.#forget = host.keep(this);
+    options.signal?.addEventListener("abort", this.#onAbort);
+    this.done = new Promise((resolve, reject) => {
+      this.#finish = resolve;
+      this.#fail = reject;
+    });
+    // Whoever does not look at it has the warning.
+    this.done.catch(() => undefined);
+  }
+
+  /** @throws BusError ERR_BUSY, ERR_ACCESS, ERR_TOO_MANY_FILES */
+  async open(): Promise<void> {
+    this.#unlock = await this.#host.serveAlone(SERVICE, "receive pipes", (error) => this.#break(error));
+    await this.#intake.start();
+  }
+
+  handle(handler: PipeHandler<Data>): void {
+    this.#claimReader("handler");
+    this.#handler = handler;
+    this.#pump();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<ChannelMessage<Data>, undefined> {
+    this.#claimReader("iterator");
+    return {
+      next: () => {
+        const message = this.#poll();
+        if (message !== undefined) return this.#hand(message);
+        if (this.#closed !== undefined || this.#isDrained) return Promise.resolve({ done: true, value: undefined });
+        return new Promise((resolve) => this.#waiting.push(resolve));
+      },
+      return: async () => {
+        await this.close();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  /** What a sender has put into a pipe and this has not read yet stays its sender's, who sends it again. */
+  async drain(options: DrainOptions = {}): Promise<void> {
+    this.#isDraining = true;
+    this.#intake.stop();
+    for (const pipe of this.#intake.pipes) pipe.stop();
+    this.#pump();
+    if (!this.#isDrained && this.#reading !== "nobody") {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, options.timeoutMs ?? DRAIN_MS);
+        this.#onIdle.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    await this.close();
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
+  }
+
+  #onReady(pipe: IncomingPipe): void {
+    if (this.#closed !== undefined) return;
+    if (pipe.isReady) this.#turns.add(pipe);
+    else if (pipe.isFinished) this.#intake.forget(pipe);
+    this.#pump();
+  }
+
+  /** Hands on what is there, as far as somebody wants it. */
+  #pump(): void {
+    // A handler that is done at once would call this from within.
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    try {
+      let inARow = 0;
+      for (let message; this.#isWanted && (message = this.#poll()) !== undefined;) {
+        const resolve = this.#waiting.shift();
+        if (resolve !== undefined) resolve({ done: false, value: message });
+        else this.#work(message);
+        if (++inARow === IN_A_ROW) {
+          setImmediate(() => this.#pump());
+          break;
+        }
+      }
+    } finally {
+      this.#isPumping = false;
+    }
+    if (!this.#isDrained) return;
+    for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
+    for (const wake of this.#onIdle.splice(0)) wake();
+  }
+
+  /** To an iterator. Whoever takes one message after another gives the event loop a turn now and then, and others' pipes are read. */
+  #hand(message: ChannelMessage<Data>): Promise<IteratorResult<ChannelMessage<Data>, undefined>> {
+    const result = { done: false, value: message } as const;
+    if (++this.#handed % IN_A_ROW !== 0) return Promise.resolve(result);
+    return new Promise((resolve) => setImmediate(resolve, result));
+  }
+
+  get #isWanted(): boolean {
+    if (this.#closed !== undefined) return false;
+    const concurrency = this.#options.concurrency ?? DEFAULTS.concurrency;
+    return this.#handler === undefined ? this.#waiting.length > 0 : this.#running < concurrency;
+  }
+
+  /** The next message, in turn; what is none is dealt with on the way, and counts as its sender's turn. */
+  #poll(): ChannelMessage<Data> | undefined {
+    for (let pipe; this.#closed === undefined && (pipe = this.#turns.next) !== undefined;) {
+      // Before its next message comes everybody else's.
+      this.#turns.pass();
+      const item = pipe.take();
+      if (!pipe.isReady) this.#turns.remove(pipe);
+      if (pipe.isFinished) this.#intake.forget(pipe);
+      const message = item === undefined ? undefined : this.#messageOf(item, pipe);
+      if (message !== undefined) return message;
+    }
+    return undefined;
+  }
+
+  #messageOf(item: Item, pipe: IncomingPipe): ChannelMessage<Data> | undefined {
+    if (item.kind === "deliver") {
+      this.stats.delivered++;
+      pipe.counters.messages++;
+      this.#counters.messages++;
+      this.#counters.bytes += pipe.takenCharacters;
+      return new PassingMessage<Data>(item.envelope, item.sender);
+    }
+    if (item.kind === "expired") this.stats.expired++;
+    else {
+      pipe.counters.refused++;
+      this.#counters.refused++;
+      this.#refusals.add({ reason: item.reason, detail: item.detail, sender: pipe.sender });
+    }
+    return undefined;
+  }
+
+  /** Never throws because of the handler: its failure is the message's. */
+  #work(message: ChannelMessage<Data>): void {
+    let result: unknown;
+    try {
+      result = this.#host.runBecauseOf(message, () => this.#handler?.(message));
+    } catch (error) {
+      return this.#reportFailure(error, message);
+    }
+    if (!isThenable(result)) return;
+    this.#running++;
+    const finish = () => {
+      this.#running--;
+      this.#pump();
+    };
+    Promise.resolve(result)
+      .catch((error: unknown) => this.#reportFailure(error, message))
+      .finally(finish)
+      .catch(() => undefined);
+  }
+
+  #reportFailure(error: unknown, message: ChannelMessage<Data>): void {
+    let why = error;
+    try {
+      if (this.#options.onError !== undefined) return this.#options.onError(error, message);
+    } catch (another) {
+      why = another;
+    }
+    process.emitWarning(
+      `the handler of pipes failed on ${message.topic} ${message.id}: ${textOf(why)}`,
+      "AgentbusWarning",
+    );
+  }
+
+  get #isDrained(): boolean {
+    return this.#isDraining && this.#turns.isEmpty && this.#running === 0 && this.#allTaken;
+  }
+
+  get #allTaken(): boolean {
+    for (const pipe of this.#intake.pipes) if (!pipe.isEmpty) return false;
+    return true;
+  }
+
+  #break(error: BusError): void {
+    process.emitWarning(`no more pipes are received: ${error.message}`, "AgentbusWarning");
+    this.#fail(error);
+    void this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#isDraining = true;
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#intake.stop();
+    for (const pipe of this.#intake.pipes) {
+      this.#turns.remove(pipe);
+      pipe.close();
+    }
+    for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
+    for (const wake of this.#onIdle.splice(0)) wake();
+    this.#forget();
+    this.#counters.close();
+    await this.#unlock?.();
+    this.#finish();
+  }
+
+  #claimReader(reader: "iterator" | "handler"): void {
+    if (this.#reading !== "nobody")
+      throw new TypeError(`the pipes have ${this.#reading === "iterator" ? "an iterator" : "a handler"} already`);
+    this.#reading = reader;
+  }
+}
+
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  } catch {
+    return "it threw something that says nothing";
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | undefined | null)?.then === "function";
+}

@@ -1,0 +1,418 @@
+import { setMaxListeners } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
+import {
+  BusError,
+  type Answer,
+  type CallOptions,
+  type ChannelCapabilities,
+  type ChannelCounters,
+  type ChannelHost,
+  type ChannelMessage,
+  type ChannelStatistics,
+  type CompleteConnectOptions,
+  type EnvelopeWriter,
+  type SendOptions,
+  type Sender,
+  type Sent,
+  type SocketClient,
+  type WrittenEnvelope,
+} from "@agentbus/core";
+import { CAPABILITIES } from "./capabilities.js";
+import { Deadlines } from "./deadlines.js";
+import { MAX_HEAD_BYTES } from "./frames.js";
+import { ROOM_BYTES } from "./hello.js";
+import { Incoming } from "./incoming.js";
+import { isAsyncIterable } from "./iterable.js";
+import { Link, type LinkHost } from "./link.js";
+import type { Native } from "./native.js";
+import { backlog, Outlet } from "./outlet.js";
+import { PendingCall, type CallHost } from "./pending-call.js";
+import { reach } from "./reach.js";
+import { Refusals } from "./refusals.js";
+
+export interface ClientParts {
+  readonly host: ChannelHost;
+  readonly native: Native;
+  readonly server: Sender;
+  readonly name: string;
+  readonly options: CompleteConnectOptions;
+}
+
+/** A server that takes nothing for so long while something waits for it has the connection ended, in milliseconds. */
+const STALL_MS = 30_000;
+const DRAIN_MS = 30_000;
+/** Between two tries to connect: at first, and at most, in milliseconds. */
+const FIRST_PAUSE_MS = 5;
+const LAST_PAUSE_MS = 500;
+/** What may mend itself: nobody is there yet, or too many are. */
+const PASSING: readonly string[] = ["ERR_NO_PEER", "ERR_BUSY", "ERR_TIMEOUT"];
+/** Calls that may wait, in characters of their envelopes. One may always. */
+const MAX_QUEUED = 64 * 1024 * 1024;
+const MAX_TIMEOUT_MS = 2_147_483_647;
+
+/** A connection to what an account serves, made again when it is lost. */
+export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
+  readonly capabilities: ChannelCapabilities = CAPABILITIES;
+  readonly stats: ChannelStatistics = { delivered: 0, refused: {}, expired: 0 };
+  readonly host: ChannelHost;
+  readonly server: Sender;
+  readonly name: string;
+  readonly to: string;
+  readonly writer: EnvelopeWriter;
+  readonly refusals: Refusals;
+  readonly maxFrameBytes: number;
+  readonly stallMs = STALL_MS;
+  readonly #native: Native;
+  readonly #options: CompleteConnectOptions;
+  readonly #sendDefaults: SendOptions;
+  readonly #deadlines = new Deadlines();
+  readonly #outlet: Outlet;
+  readonly #pushes: Incoming<ChannelMessage<Data>>;
+  /** Calls that wait for a connection, or for others to be answered. */
+  #queue: PendingCall[] = [];
+  #queuedLength = 0;
+  /** Calls that are not answered, and answers that have not ended. */
+  #open = 0;
+  #link: Link | undefined;
+  /** The same, when its server has said that it is about to go. */
+  #leaving: Link | undefined;
+  #isConnecting = false;
+  #closing: Promise<void> | undefined;
+  #isDraining = false;
+  #failure: BusError | undefined;
+  #onIdle: (() => void) | undefined;
+  readonly #counters: ChannelCounters;
+  readonly #unkeep: () => void;
+  readonly #closed = new AbortController();
+  readonly #onAbort = () => void this.close();
+
+  private constructor({ host, native, server, name, options }: ClientParts) {
+    this.host = host;
+    this.#native = native;
+    this.server = server;
+    this.name = name;
+    this.to = `@${server.user}/${name}`;
+    this.#options = options;
+    this.#sendDefaults = Object.freeze({ topic: name });
+    this.writer = host.envelopesTo(`@${server.user}`);
+    this.refusals = new Refusals(this.stats, `the client of ${this.to}`, options.onRefused);
+    this.maxFrameBytes = host.spool.limits.maxEnvelopeBytes + MAX_HEAD_BYTES;
+    this.#outlet = new Outlet((bytes) => this.count(1, bytes));
+    this.#pushes = new Incoming(ROOM_BYTES, {
+      grant: (bytes) => this.#link?.grantMessages(bytes),
+      cancel: () => void this.close(),
+      release: () => undefined,
+    });
+    this.#counters = host.show({ kind: "socket", role: "client", peer: server.user, name });
+    this.#unkeep = host.keep(this);
+  }
+
+  /** @throws as `openClient` */
+  static async open<Data>(parts: ClientParts): Promise<Client<Data>> {
+    const client = new Client<Data>(parts);
+    try {
+      const { signal, closing, waitMs } = parts.options;
+      closing?.throwIfAborted();
+      // A bus may have a thousand connections.
+      if (closing !== undefined) setMaxListeners(0, closing);
+      closing?.addEventListener("abort", client.#onAbort);
+      signal?.addEventListener("abort", client.#onAbort);
+      await client.#connect(waitMs);
+      signal?.throwIfAborted();
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+    return client;
+  }
+
+  get state(): "connected" | "reconnecting" | "closed" {
+    if (this.#closing !== undefined) return "closed";
+    return this.#link === undefined ? "reconnecting" : "connected";
+  }
+
+  call<Reply>(data?: unknown, options?: CallOptions): Promise<Answer<Reply>> {
+    try {
+      this.#requireOpen("call");
+      if (options === undefined) return this.#call(data, this.#sendDefaults, this.#options.timeoutMs, false);
+      const { timeoutMs = this.#options.timeoutMs, idempotent = false, ...rest } = options;
+      requireTimeout(timeoutMs);
+      rest.signal?.throwIfAborted();
+      return this.#call(data, { topic: this.name, ...rest }, timeoutMs, idempotent);
+    } catch (error) {
+      const reason = error as Error;
+      return Promise.reject(reason);
+    }
+  }
+
+  send(data: unknown, options?: SendOptions): Promise<Sent> {
+    try {
+      this.#requireOpen("send");
+      const sending = options === undefined ? this.#sendDefaults : { topic: this.name, ...options };
+      options?.signal?.throwIfAborted();
+      const written = this.writer.write(data, sending);
+      if (!(written instanceof Promise)) return this.#sendWritten(written, options?.signal);
+      this.#open++;
+      return written
+        .then((ready) => this.#sendWritten(ready, options?.signal))
+        .finally(() => {
+          this.#open--;
+          this.#lookIfIdle();
+        });
+    } catch (error) {
+      const reason = error as Error;
+      return Promise.reject(reason);
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<ChannelMessage<Data>, undefined> {
+    return {
+      next: async () => {
+        const result = await this.#pushes.next();
+        if (result.done !== true) this.stats.delivered++;
+        return result;
+      },
+      return: async () => {
+        await this.close();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  /** Waits for answers, and for messages to be on their way. */
+  async drain({ timeoutMs = DRAIN_MS }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing;
+    this.#isDraining = true;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)));
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      this.#lookIfIdle();
+    });
+    const done = Promise.all([idle, this.#outlet.whenEmpty()]).then(() => this.#link?.connection.flushed());
+    await Promise.race([done, late]);
+    clearTimeout(timer);
+    await this.close();
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
+  }
+
+  giveUp(call: PendingCall): void {
+    const queued = this.#queue.indexOf(call);
+    if (queued !== -1) {
+      this.#queue.splice(queued, 1);
+      this.#queuedLength -= call.text.length;
+      return this.onCallEnd(call);
+    }
+    this.#link?.cancel(call);
+  }
+
+  onPush(message: ChannelMessage, bytes: number): boolean {
+    return this.#pushes.push(message as ChannelMessage<Data>, bytes);
+  }
+
+  onExpired(): void {
+    this.stats.expired++;
+  }
+
+  onCallEnd(call: PendingCall): void {
+    this.#deadlines.delete(call);
+    this.#open--;
+    if (this.#queue.length > 0) this.#sendQueued();
+    if (this.#onIdle !== undefined || this.#leaving !== undefined) this.#lookIfIdle();
+  }
+
+  onRoom(): void {
+    this.#outlet.flush();
+  }
+
+  /** Further calls wait for the next server; the connection ends when those under way are answered. */
+  onGoodbye(link: Link): void {
+    link.leave();
+    if (this.#link !== link) return;
+    this.#outlet.detach();
+    this.#leaving = link;
+    this.#lookIfIdle();
+  }
+  onLinkEnd(link: Link, error: BusError): void {
+    const calls = link.takeCalls();
+    if (this.#leaving === link) this.#leaving = undefined;
+    if (this.#link === link) {
+      this.#link = undefined;
+      this.#outlet.detach();
+    }
+    const again: PendingCall[] = [];
+    const mayReconnect = this.#closing === undefined && this.#failure === undefined && this.#options.reconnectMs > 0;
+    for (const call of calls) {
+      // What a stream has sent is gone, and what it has received cannot be asked for again.
+      const isRepeatable = call.isIdempotent && !call.isSettled && call.source === undefined;
+      if (mayReconnect && isRepeatable) {
+        again.push(call);
+        this.#queuedLength += call.text.length;
+      } else this.#failCall(call, error);
+    }
+    this.#queue = [...again, ...this.#queue];
+    if (this.#closing !== undefined) return;
+    if (this.#isConnecting) return;
+    if (this.#options.reconnectMs === 0) return void this.#giveUpAll(error);
+    void this.#connect(this.#options.reconnectMs).catch((failure: unknown) => this.#giveUpAll(failure as BusError));
+  }
+
+  count(messages: number, bytes: number): void {
+    this.#counters.messages += messages;
+    this.#counters.bytes += bytes;
+  }
+
+  /** @throws BusError the last reason, when it takes longer, or at once what does not mend itself */
+  async #connect(withinMs: number): Promise<void> {
+    const until = performance.now() + withinMs;
+    this.#isConnecting = true;
+    try {
+      for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)) {
+        try {
+          return await this.#connectOnce();
+        } catch (error) {
+          if (this.#closing !== undefined) throw this.#closedError("connect");
+          const left = until - performance.now();
+          if (!PASSING.includes((error as BusError).code) || left <= 0) throw error;
+          // A little of its own, so that a thousand clients of a server that restarts do not all come at once.
+          await this.#sleep(Math.min(left, pauseMs * (0.5 + Math.random())));
+        }
+      }
+    } finally {
+      this.#isConnecting = false;
+    }
+  }
+
+  async #connectOnce(): Promise<void> {
+    if (this.#closing !== undefined) throw this.#closedError("connect");
+    const { user, uid } = this.server;
+    const socket = await reach(this.host, this.#native, { user, name: this.name }, uid);
+    const link = new Link(this, socket);
+    await link.greeted;
+    if (this.#closing !== undefined) {
+      link.connection.destroy();
+      throw this.#closedError("connect");
+    }
+    this.#link = link;
+    this.#pushes.renew();
+    this.#outlet.attach(link.connection, link.room);
+    this.#sendQueued();
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    try {
+      await pause(ms, undefined, { signal: this.#closed.signal });
+    } catch {
+      // Closed meanwhile: the loop looks.
+    }
+  }
+
+  async #sendWritten({ id, text }: WrittenEnvelope, signal: AbortSignal | undefined): Promise<Sent> {
+    await this.#outlet.send(text, signal);
+    return { id };
+  }
+
+  #call<Reply>(data: unknown, options: SendOptions, timeoutMs: number, isIdempotent: boolean): Promise<Answer<Reply>> {
+    const source = isAsyncIterable(data) ? data : undefined;
+    const written = this.writer.write(source === undefined ? data : null, options);
+    const { signal } = options;
+    // Not async: what is thrown at once is for the caller, and an answer has no promise more on its way than it must.
+    const start = ({ id, text }: WrittenEnvelope) => {
+      const until = performance.now() + timeoutMs;
+      const call = new PendingCall(this, { id, text, until, timeoutMs, isIdempotent, signal, source });
+      this.#start(call);
+      return call.answered as Promise<Answer<Reply>>;
+    };
+    return written instanceof Promise ? written.then(start) : start(written);
+  }
+
+  /** @throws BusError ERR_BACKLOG */
+  #start(call: PendingCall): void {
+    const mayGo = this.#queue.length === 0 && this.#link?.isFree === true;
+    const isTooMuch = this.#queue.length > 0 && this.#queuedLength + call.text.length > MAX_QUEUED;
+    if (!mayGo && isTooMuch) throw backlog();
+    this.#open++;
+    this.#deadlines.add(call);
+    if (mayGo) this.#link?.send(call);
+    else {
+      this.#queue.push(call);
+      this.#queuedLength += call.text.length;
+    }
+  }
+
+  #sendQueued(): void {
+    while (this.#queue.length > 0 && this.#link?.isFree === true) {
+      const call = this.#queue.shift();
+      if (call === undefined) return;
+      this.#queuedLength -= call.text.length;
+      this.#link.send(call);
+    }
+  }
+
+  #failCall(call: PendingCall, error: BusError): void {
+    call.fail(
+      error.code === "ERR_NO_PEER" && !call.isSettled
+        ? new BusError("ERR_NO_PEER", `${error.message}, before the answer; nobody knows how far the call got`, {
+            cause: error,
+            fix: "when doing it twice does no harm, say so: { idempotent: true }; then it is made again by itself",
+            details: { id: call.id },
+          })
+        : error,
+    );
+    this.onCallEnd(call);
+  }
+
+  /** There will be no further connection. */
+  #giveUpAll(error: BusError): void {
+    if (this.#closing !== undefined) return;
+    this.#failure = error;
+    void this.close();
+  }
+
+  #lookIfIdle(): void {
+    const leaving = this.#leaving;
+    if (leaving?.isIdle === true) leaving.connection.end();
+    if (this.#open === 0) this.#onIdle?.();
+  }
+
+  #requireOpen(doing: string): void {
+    if (this.#closing !== undefined || this.#isDraining) throw this.#closedError(doing);
+  }
+
+  #closedError(doing: string): BusError {
+    return this.#failure ?? new BusError("ERR_CLOSED", `cannot ${doing}: the connection to ${this.to} is closed`);
+  }
+
+  async #close(): Promise<void> {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#options.closing?.removeEventListener("abort", this.#onAbort);
+    this.#closed.abort();
+    const error =
+      this.#failure ?? new BusError("ERR_CLOSED", `the connection to ${this.to} was closed before the answer came`);
+    const link = this.#link;
+    const calls = [...(link?.takeCalls() ?? []), ...this.#queue.splice(0)];
+    for (const call of calls) {
+      call.fail(error);
+      this.onCallEnd(call);
+    }
+    this.#deadlines.clear();
+    this.#outlet.failAll(error);
+    this.#pushes.end(this.#failure);
+    link?.connection.end();
+    await link?.connection.ended;
+    this.#counters.close();
+    this.#unkeep();
+  }
+}
+
+function requireTimeout(timeoutMs: number): void {
+  if (Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS) return;
+  throw new TypeError(`timeoutMs must be a whole number from 1 to ${MAX_TIMEOUT_MS}, not ${String(timeoutMs)}`);
+}

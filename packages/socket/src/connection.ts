@@ -1,0 +1,204 @@
+import type { Socket } from "node:net";
+import type { Budget, Pausable } from "./budget.js";
+import { FrameReader, type FrameSink } from "./frames.js";
+
+export interface ConnectionOptions {
+  readonly maxFrameBytes: number;
+  /** What its peer's account may hold of this process's memory. */
+  readonly budget: Budget;
+  /** A peer that takes nothing for so long while something waits for it has the connection ended, in milliseconds. */
+  readonly stallMs: number;
+}
+
+export interface ConnectionOwner extends FrameSink {
+  /** It is over; called once. @param error the system's, where there is one @param isTruncated in the middle of a frame */
+  onEnd(error: Error | undefined, isTruncated: boolean): void;
+}
+
+/** From so many bytes on that the peer has not taken, nothing more is read from it. */
+const CONGESTED_BYTES = 1024 * 1024;
+/** How long a peer may take to close its side when this one is done, in milliseconds. */
+const CLOSE_MS = 1_000;
+
+const SETTLED = Promise.resolve();
+
+/**
+ * One connection, as both of its ends use it. What is sent in one go is written in one: a reply to each of the fifty calls in a chunk
+ * costs one system call.
+ */
+export class Connection implements Pausable {
+  readonly #socket: Socket;
+  readonly #owner: ConnectionOwner;
+  readonly #options: ConnectionOptions;
+  readonly #reader: FrameReader;
+  #out = "";
+  #isFlushing = false;
+  #isOver = false;
+  #heldBytes = 0;
+  #pauses = 0;
+  #isCongested = false;
+  #error: Error | undefined;
+  #stall: NodeJS.Timeout | undefined;
+  #drained: (() => void)[] = [];
+  /** Resolves when it is over. */
+  readonly ended: Promise<void>;
+  #finish!: () => void;
+  readonly #flush = () => this.#flushNow();
+
+  constructor(socket: Socket, options: ConnectionOptions, owner: ConnectionOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#options = options;
+    this.#reader = new FrameReader(options.maxFrameBytes, owner);
+    this.ended = new Promise((resolve) => (this.#finish = resolve));
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    socket.on("drain", () => this.#onDrain());
+    socket.on("error", (error) => (this.#error = error));
+    socket.on("close", () => this.#onClose());
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The peer does not keep up: whoever can wait does. */
+  get isCongested(): boolean {
+    return this.#isCongested;
+  }
+
+  /** For whoever has been told of a frame: its size in bytes. */
+  bytesOf(text: string, start: number, end: number): number {
+    return this.#reader.bytesOf(text, start, end);
+  }
+
+  /** Hands frames over to be written, at once or with what else is sent in this turn. */
+  send(frames: string): void {
+    this.#out = this.#out === "" ? frames : this.#out + frames;
+    // What is in one chunk may ask for a thousand times its size.
+    if (this.#out.length >= CONGESTED_BYTES) this.#flushNow();
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    // queueMicrotask() makes a resource for async_hooks each time; #flushNow() never throws.
+    void SETTLED.then(this.#flush);
+  }
+
+  /** Resolves when the peer keeps up again, or the connection is over. */
+  whenClear(): Promise<void> {
+    if (!this.#isCongested || this.#isOver) return SETTLED;
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  /** Reads no more until `resume()` was called as often. */
+  pause(): void {
+    this.#pauses++;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (--this.#pauses === 0 && !this.#isCongested) this.#socket.resume();
+  }
+
+  /** Resolves when the kernel has taken all that was sent, or the connection is over. */
+  flushed(): Promise<void> {
+    this.#flushNow();
+    if (this.#isOver || this.#socket.writableLength === 0) return SETTLED;
+    return new Promise((resolve) => {
+      this.#socket.write("", () => resolve());
+      void this.ended.then(resolve);
+    });
+  }
+
+  /** Writes what was sent, and closes. Nothing more is read. */
+  end(): void {
+    if (this.#isOver) return;
+    this.#reader.end();
+    this.#flushNow();
+    this.#socket.end();
+    // To read, and to drop, is what lets the peer's own end arrive.
+    this.#socket.resume();
+    setTimeout(() => this.#socket.destroy(), CLOSE_MS).unref();
+  }
+
+  /** Closes now. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#reader.push(chunk);
+    const held = this.#reader.heldBytes;
+    if (held === this.#heldBytes) return;
+    const { budget } = this.#options;
+    if (held > this.#heldBytes) budget.take(held - this.#heldBytes, this);
+    else budget.give(this.#heldBytes - held);
+    this.#heldBytes = held;
+  }
+
+  #flushNow(): void {
+    this.#isFlushing = false;
+    const out = this.#out;
+    if (out === "" || this.#isOver) return;
+    this.#out = "";
+    this.#socket.write(out, "utf8");
+    if (this.#socket.writableLength === 0 || this.#stall !== undefined) {
+      if (this.#stall !== undefined) this.#lookAtCongestion();
+      return;
+    }
+    this.#watchForStall();
+    this.#lookAtCongestion();
+  }
+
+  #lookAtCongestion(): void {
+    if (this.#isCongested || this.#socket.writableLength < CONGESTED_BYTES) return;
+    this.#isCongested = true;
+    this.#socket.pause();
+  }
+
+  /** Whether any of what waits has gone is looked at from time to time; it need not be all. */
+  #watchForStall(): void {
+    let before = this.#socket.bytesWritten - this.#socket.writableLength;
+    this.#stall = setInterval(() => {
+      const waiting = this.#socket.writableLength;
+      if (waiting === 0) return this.#stopWatching();
+      const taken = this.#socket.bytesWritten - waiting;
+      if (taken === before) this.#socket.destroy(new Error(`the peer took nothing for ${this.#options.stallMs} ms`));
+      before = taken;
+    }, this.#options.stallMs);
+    this.#stall.unref();
+  }
+
+  #stopWatching(): void {
+    clearInterval(this.#stall);
+    this.#stall = undefined;
+  }
+
+  #onDrain(): void {
+    this.#stopWatching();
+    if (!this.#isCongested) return;
+    this.#isCongested = false;
+    if (this.#pauses === 0) this.#socket.resume();
+    for (const wake of this.#drained.splice(0)) wake();
+  }
+
+  #onClose(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#stopWatching();
+    const isTruncated = this.#reader.heldBytes > 0;
+    this.#reader.end();
+    this.#options.budget.give(this.#heldBytes);
+    this.#options.budget.forget(this);
+    this.#heldBytes = 0;
+    for (const wake of this.#drained.splice(0)) wake();
+    this.#owner.onEnd(this.#error, isTruncated);
+    this.#finish();
+  }
+}

@@ -1,0 +1,93 @@
+/** How much the other end of a stream has room for. */
+export class Room {
+  /** Called when it is closed; one at a time. */
+  onClose: (() => void) | undefined;
+  #bytes: number;
+  #isOver = false;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  get isThere(): boolean {
+    return this.#bytes > 0 && !this.#isOver;
+  }
+
+  /** For one that is sent now; the last one may take more than there is. */
+  take(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+
+  add(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > 0) this.#wake();
+  }
+
+  /** Nothing more will be sent; whoever waits goes on, and has to look. */
+  close(): void {
+    this.#isOver = true;
+    this.#wake();
+    this.onClose?.();
+  }
+
+  get isClosed(): boolean {
+    return this.#isOver;
+  }
+
+  /** Resolves when there is room, or never will be. */
+  when(): Promise<void> {
+    if (this.isThere || this.#isOver) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}
+
+export interface Downstream {
+  readonly room: Room;
+  /** Sends one, and counts it. @throws what cannot be sent */
+  readonly send: (value: unknown) => void | Promise<void>;
+  /** All was sent, or it broke off. */
+  readonly end: (failure?: unknown) => void;
+}
+
+/**
+ * Sends what an async iterable yields, asking it for the next only when there is room for it. When the room is closed it is left, also in
+ * the middle of a value that does not come.
+ */
+export async function pump(source: AsyncIterable<unknown>, { room, send, end }: Downstream): Promise<void> {
+  const iterator = source[Symbol.asyncIterator]();
+  let isDone = false;
+  try {
+    for (;;) {
+      await room.when();
+      if (room.isClosed) return;
+      const next = await nextOf(iterator, room);
+      if (next === CLOSED || room.isClosed) return;
+      if (next.done === true) {
+        isDone = true;
+        return end();
+      }
+      await send(next.value);
+    }
+  } catch (error) {
+    isDone = true;
+    end(error);
+  } finally {
+    // Not awaited: a generator that hangs in the middle of a value would not return before it goes on.
+    if (!isDone) Promise.resolve(iterator.return?.()).catch(() => undefined);
+  }
+}
+
+const CLOSED = Symbol("closed");
+
+/** Promise.race() with a promise of the room's would keep something for each value until the room is closed. */
+function nextOf(iterator: AsyncIterator<unknown>, room: Room): Promise<IteratorResult<unknown> | typeof CLOSED> {
+  return new Promise((resolve, reject) => {
+    room.onClose = () => resolve(CLOSED);
+    Promise.resolve(iterator.next()).then(resolve, reject);
+  });
+}

@@ -1,0 +1,37 @@
+import type { ChannelRefusal, ChannelRefusalReason, ChannelStatistics, Sender } from "@agentbus/core";
+
+/** Longest text about a refusal, in characters. */
+const MAX_DETAIL = 300;
+/** So many different warnings, and no more: a stranger shall not fill the log. */
+const MAX_WARNINGS = 100;
+
+/** Counts what came and was not delivered, and tells of it. */
+export class Refusals {
+  readonly #stats: ChannelStatistics;
+  readonly #what: string;
+  readonly #onRefused: ((refusal: ChannelRefusal) => void) | undefined;
+  readonly #warned = new Set<string>();
+
+  /** @param what it came to, for people @param onRefused instead of warnings */
+  constructor(stats: ChannelStatistics, what: string, onRefused: ((refusal: ChannelRefusal) => void) | undefined) {
+    this.#stats = stats;
+    this.#what = what;
+    this.#onRefused = onRefused;
+  }
+
+  add(reason: ChannelRefusalReason, detail: string, sender?: Sender): void {
+    this.#stats.refused[reason] = (this.#stats.refused[reason] ?? 0) + 1;
+    const refusal = { reason, detail: printable(detail), sender };
+    if (this.#onRefused !== undefined) return this.#onRefused(refusal);
+    const who = sender?.user ?? "somebody";
+    const key = `${who} ${reason}`;
+    if (this.#warned.has(key) || this.#warned.size >= MAX_WARNINGS) return;
+    this.#warned.add(key);
+    process.emitWarning(`${this.#what} refused what came from ${who}: ${reason}, ${refusal.detail}`, "AgentbusWarning");
+  }
+}
+
+/** It may quote somebody else. */
+function printable(text: string): string {
+  return text.slice(0, MAX_DETAIL).replaceAll(/[^\x20-\x7e]/g, "?");
+}

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { test } from "node:test";
+import { isBusError } from "@agentbus/core";
+import { inArena, type SocketArena } from "./support/socket-arena.js";
+import { until } from "./support/until.js";
+
+const HELLO = 'H0 {"agentbus":1,"room":1000000}\n';
+
+function envelope(arena: SocketArena, changes: object = {}): string {
+  const facts = {
+    specversion: "1.0",
+    id: "01JQ6T8Z1V4M9X7C2B5N8K3D6F",
+    source: `/agents/${arena.user}`,
+    type: "t",
+    topic: "t",
+  };
+  return JSON.stringify({ ...facts, time: new Date().toISOString(), to: `@${arena.user}`, data: 1, ...changes });
+}
+
+const refused = (stats: { readonly refused: Record<string, number> }) =>
+  Object.values(stats.refused).reduce((total, count) => total + count, 0);
+
+/** What comes at a hostile client, to its end. */
+function heard(socket: Socket): Promise<string> {
+  let text = "";
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  return once(socket, "close").then(() => text);
+}
+
+test("whatever is no frame, or no frame that a client sends, ends its connection with a reason, and no other", () =>
+  inArena(async (arena) => {
+    const server = await arena.serve(({ data }) => data, { onRefused: () => undefined });
+    const neighbour = await arena.connect();
+    const attacks = [
+      "",
+      "GET / HTTP/1.1\r\n\r\n",
+      'H0 {"agentbus":2,"room":1}\n',
+      'H0 {"agentbus":1,"room":-1}\n',
+      "H0 null\n",
+      `${HELLO}${HELLO}`,
+      `${HELLO}Z0 {}\n`,
+      `${HELLO}C0 ${envelope(arena)}\n`,
+      `${HELLO}C99999999999 ${envelope(arena)}\n`,
+      `${HELLO}C1\n`,
+      `${HELLO}A1 ${envelope(arena)}\n`,
+      `${HELLO}W0 -5\n`,
+      `${HELLO}W0 many\n`,
+      `${HELLO}\n`,
+      `${HELLO}${"C".repeat(5_000_000)}`,
+    ].slice(1);
+    for (const [index, attack] of attacks.entries()) {
+      const socket = await arena.raw("");
+      const hearing = heard(socket);
+      socket.write(attack);
+      assert.match(
+        await hearing,
+        /^H0 [^\n]*\nX0 \{"code":"ERR_ENVELOPE_INVALID","message":"[ -~]+"\}\n$/,
+        attack.slice(0, 60),
+      );
+      assert.equal(refused(server.stats), index + 1, attack.slice(0, 60));
+      assert.equal((await neighbour.call(index)).data, index);
+    }
+    assert.deepEqual(Object.keys(server.stats.refused).sort(), ["bad-frame", "too-large"]);
+  }));
+
+test("a call whose envelope is refused is answered with the reason, and the connection goes on", () =>
+  inArena(async (arena) => {
+    const server = await arena.serve(({ data }) => data, { onRefused: () => undefined });
+    const socket = await arena.raw();
+    let text = "";
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    socket.write(`C1 {"no":"envelope"}\nC2 ${envelope(arena, { to: "@somebody" })}\nC3 ${envelope(arena)}\n`);
+    await until(() => /^A3 /m.test(text));
+    assert.match(text, /^A1 .*"replyerror":"the call was refused: invalid-envelope/m);
+    assert.match(text, /^A2 .*"replyerror":"the call was refused: not-for-this-subscription/m);
+    assert.deepEqual(server.stats.refused, { "invalid-envelope": 1, "not-for-this-subscription": 1 });
+  }));
+
+test("one that sends more than it was given room for is cut off", () =>
+  inArena(async (arena) => {
+    const server = await arena.serve(() => new Promise(() => undefined), { onRefused: () => undefined });
+    for (const [first, kind] of [
+      ["", "I0"],
+      [`S1 ${envelope(arena)}\n`, "I1"],
+    ] as const) {
+      const socket = await arena.raw();
+      const hearing = heard(socket);
+      const item = `${kind} ${envelope(arena, { data: "x".repeat(60_000) })}\n`;
+      socket.write(first + item.repeat(20));
+      assert.match(await hearing, /more than there is room for/);
+    }
+    const socket = await arena.raw();
+    const hearing = heard(socket);
+    socket.write(Array.from({ length: 300 }, (_, i) => `C${i + 1} ${envelope(arena)}\n`).join(""));
+    assert.match(await hearing, /more than 256 calls at a time/);
+    assert.equal(server.stats.refused["bad-frame"], 3);
+  }));
+
+test("one that asks much and reads nothing is not read any more, and its neighbour is answered", () =>
+  inArena(async (arena) => {
+    let made = 0;
+    const answer = "x".repeat(500_000);
+    await arena.serve(({ data }) => {
+      if (data !== "big") return data;
+      made++;
+      return answer;
+    });
+    const neighbour = await arena.connect();
+    const socket = await arena.raw();
+    socket.pause();
+    const questions = Array.from({ length: 2_000 }, (_, i) => `C${i + 1} ${envelope(arena, { data: "big" })}\n`);
+    socket.write(questions.join(""));
+    await until(() => made > 0);
+    for (let i = 0; i < 200; i++) assert.equal((await neighbour.call(i)).data, i);
+    assert.ok(made < 20, `${made} answers of half a megabyte were made for somebody who reads none`);
+    let heardBytes = 0;
+    socket.on("data", (chunk: Buffer) => (heardBytes += chunk.length));
+    socket.resume();
+    await until(() => heardBytes > 20 * answer.length);
+    assert.ok(made > 20, "it is answered again when it reads");
+    socket.destroy();
+  }));
+
+test("one that connects and says nothing is no obstacle, and an account has so many connections at most", () =>
+  inArena(async (arena) => {
+    const server = await arena.serve(({ data }) => data, { maxConnectionsPerUser: 4, onRefused: () => undefined });
+    const silent = await Promise.all([arena.raw(""), arena.raw(""), arena.raw("")]);
+    const client = await arena.connect();
+    assert.equal((await client.call("x")).data, "x");
+    await assert.rejects(arena.connect(), (error) => isBusError(error) && error.code === "ERR_BUSY");
+    assert.deepEqual(server.stats.refused, { "too-many": 1 });
+    for (const socket of silent) socket.destroy();
+    await until(() => server.peers.length === 1);
+    assert.equal((await (await arena.connect()).call("y")).data, "y");
+  }));

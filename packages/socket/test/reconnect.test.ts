@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { isBusError } from "@agentbus/core";
+import { inArena, type SocketArena } from "./support/socket-arena.js";
+import { until } from "./support/until.js";
+
+const codeOf = (error: unknown) => (isBusError(error) ? error.code : String(error));
+
+/** A server in a process of its own, which doubles numbers; one that is asked for -1 kills it. */
+async function server(arena: SocketArena, ...args: string[]) {
+  const child = arena.child("server", ...args);
+  if (child.stdout === null) throw new Error("no stdout");
+  const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
+  assert.equal(line, "ready");
+  return child;
+}
+
+test("a call that was not answered when its server died fails and says so; an idempotent one is made again by itself", () =>
+  inArena(async (arena) => {
+    const first = await server(arena, "silent");
+    const client = await arena.connect();
+    const calls = [client.call(1), client.call(2, { idempotent: true }), client.call(3)];
+    const outcomes = Promise.allSettled(calls);
+    await until(() => client.state === "connected");
+    first.kill("SIGKILL");
+    await once(first, "exit");
+    await server(arena);
+    const [one, two, three] = await outcomes;
+    for (const outcome of [one, three]) {
+      assert.ok(outcome?.status === "rejected" && codeOf(outcome.reason) === "ERR_NO_PEER");
+      assert.match(String(outcome.reason), /nobody knows how far the call got/);
+    }
+    assert.ok(two?.status === "fulfilled" && two.value.data === 4);
+    assert.equal((await client.call(5)).data, 10, "the connection was made again");
+  }));
+
+test("a client whose server does not come back gives up in time, and fails what waits", () =>
+  inArena(async (arena) => {
+    const first = await server(arena, "silent");
+    const client = await arena.connect({ reconnectMs: 50 });
+    const calls = [client.call(1), client.call(2, { idempotent: true })];
+    const outcomes = Promise.allSettled(calls);
+    first.kill("SIGKILL");
+    for (const outcome of await outcomes) {
+      assert.ok(outcome.status === "rejected" && codeOf(outcome.reason) === "ERR_NO_PEER");
+    }
+    await until(() => client.state === "closed");
+    await assert.rejects(client.call(3), (error) => codeOf(error) === "ERR_NO_PEER");
+  }));
+
+test("a server that drains answers what is under way; what comes later waits for the next one, and nothing is lost", () =>
+  inArena(async (arena) => {
+    let release: (() => void) | undefined;
+    const first = await arena.serve(async ({ data }) => {
+      if (data === "slow") await new Promise<void>((resolve) => (release = resolve));
+      return `first ${String(data)}`;
+    });
+    const client = await arena.connect();
+    const slow = client.call("slow");
+    await until(() => release !== undefined);
+    const draining = first.drain();
+    const second = await arena.serve(({ data }) => `second ${String(data)}`);
+    const later = new Promise((resolve) => setImmediate(resolve)).then(() => client.call("later"));
+    release?.();
+    assert.equal((await slow).data, "first slow");
+    assert.match(String((await later).data), /later$/);
+    await draining;
+    assert.equal((await client.call("last")).data, "second last");
+    await second.close();
+  }));
+
+test("a connection and a thousand calls, with a server that is killed and started again: each is answered or failed, none hangs", () =>
+  inArena(async (arena) => {
+    let current = await server(arena);
+    const clients = await Promise.all(Array.from({ length: 50 }, () => arena.connect({ timeoutMs: 20_000 })));
+    const counts = { answered: 0, lost: 0 };
+    const load = clients.map(async (client, name) => {
+      for (let i = 0; i < 400; i++) {
+        const number = name * 1_000 + i;
+        const isIdempotent = i % 2 === 0;
+        try {
+          const { data } = await client.call<number>(number, { idempotent: isIdempotent });
+          assert.equal(data, 2 * number);
+          counts.answered++;
+        } catch (error) {
+          assert.equal(codeOf(error), "ERR_NO_PEER");
+          assert.equal(isIdempotent, false, "what may be done twice is answered in the end");
+          counts.lost++;
+        }
+      }
+    });
+    const loaded = Promise.all(load);
+    for (const atLeast of [2_000, 8_000]) {
+      await until(() => counts.answered >= atLeast);
+      current.kill("SIGKILL");
+      await once(current, "exit");
+      current = await server(arena);
+    }
+    await loaded;
+    assert.equal(counts.answered + counts.lost, 20_000);
+    assert.ok(counts.answered > 19_000, JSON.stringify(counts));
+  }));
