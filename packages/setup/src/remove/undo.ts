@@ -77,7 +77,7 @@ export function reloading(machine: Machine, name: string, entries: readonly Orig
       title: `let systemd forget that ${unit} has failed`,
       action: { kind: "run", argv: ["systemctl", "reset-failed", unit] },
       ifStill: true,
-      hasTakenEffect: async (on) => !/^failed/.test((await on.run(["systemctl", "is-failed", unit])).stdout),
+      hasTakenEffect: async (on) => !(await on.run(["systemctl", "is-failed", unit])).stdout.startsWith("failed"),
     })),
   ];
 }
