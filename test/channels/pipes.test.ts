@@ -140,11 +140,13 @@ describe("pipes between accounts of a group, with the kernel's protections stric
   test("nobody speaks under another's name: not in an envelope, and not through a pipe that others can write to", async () => {
     const { alice, mallory, bob } = spool;
     await mallory.run(
-      ({ fs: files, spawnSync, envelope }, box, other, to) => {
+      ({ fs: files, spawnSync, envelope }, box, other, to, own) => {
         const put = (name: string, mode: string) => {
-          spawnSync("mkfifo", ["-m", mode, `${box}/${name}.pipe`]);
-          const fd = files.openSync(`${box}/${name}.pipe`, files.constants.O_RDWR | files.constants.O_NONBLOCK);
+          // Elsewhere first, as senders do: in the drop box it is taken at once.
+          spawnSync("mkfifo", ["-m", mode, `${own}/.pipe`]);
+          const fd = files.openSync(`${own}/.pipe`, files.constants.O_RDWR | files.constants.O_NONBLOCK);
           files.writeSync(fd, `${JSON.stringify(envelope(other, "direct", { to: `@${to}`, data: "forged" }))}\n`);
+          files.renameSync(`${own}/.pipe`, `${box}/${name}.pipe`);
         };
         put("m".repeat(26), "0640");
         put("n".repeat(26), "0666");
@@ -152,6 +154,7 @@ describe("pipes between accounts of a group, with the kernel's protections stric
       spool.at("pipes", bob.name),
       alice.name,
       bob.name,
+      spool.at("outbox", mallory.name),
     );
     await until(async () => ((await refused(bob))["forged-source"] ?? 0) >= 2);
     assert.deepEqual(await got(bob), []);
@@ -186,20 +189,25 @@ describe("pipes between accounts of a group, with the kernel's protections stric
   test("who fills the drop box with silent pipes, junk and floods stalls nobody but itself", async () => {
     const { alice, mallory, bob, path } = spool;
     await mallory.run(
-      ({ fs: files, spawnSync, keep }, box) => {
+      ({ fs: files, spawnSync, keep }, box, own) => {
         const fds: number[] = [];
-        const fifo = (i: number) => `${box}/${String(i).padStart(26, "s")}.pipe`;
+        // Elsewhere first: in the drop box they are taken at once.
+        const fifo = `${own}/.pipe`;
         for (let i = 0; i < 40; i++) {
-          spawnSync("mkfifo", ["-m", "0640", fifo(i)]);
+          spawnSync("mkfifo", ["-m", "0640", fifo]);
           // Some have a writer who says nothing, some have none.
-          if (i % 2 === 0) fds.push(files.openSync(fifo(i), files.constants.O_RDWR | files.constants.O_NONBLOCK));
+          if (i % 2 === 0) fds.push(files.openSync(fifo, files.constants.O_RDWR | files.constants.O_NONBLOCK));
+          files.renameSync(fifo, `${box}/${String(i).padStart(26, "s")}.pipe`);
         }
         for (let i = 0; i < 200; i++) files.symlinkSync("/dev/zero", `${box}/${String(i).padStart(26, "l")}.pipe`);
-        files.mkdirSync(`${box}/${"d".repeat(26)}.pipe`);
-        files.writeFileSync(`${box}/${"d".repeat(26)}.pipe/x`, "");
+        // An empty directory would be removed at once, so it comes with something in it.
+        files.mkdirSync(`${own}/.full`);
+        files.writeFileSync(`${own}/.full/x`, "");
+        files.renameSync(`${own}/.full`, `${box}/${"d".repeat(26)}.pipe`);
         keep["fds"] = fds;
       },
       spool.at("pipes", bob.name),
+      spool.at("outbox", mallory.name),
     );
     const flooding = mallory.run(async ({ fs: files, keep }) => {
       const fds = keep["fds"] as number[];

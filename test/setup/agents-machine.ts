@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { VerifyFinding } from "#setup/verify/finding.js";
 import { SandboxMachine, type Ended } from "#setup-test/support/sandbox-machine.js";
@@ -75,6 +76,7 @@ export class AgentsMachine {
       .filter(Boolean)
       .map((line) => JSON.parse(line) as VerifyRecord);
     if (records.length === 0) throw new Error(`verify ended with ${status}, and said only: ${stderr}`);
+    assert.equal(status, findingsIn(records).length === 0 ? 0 : 1, stderr);
     return records;
   }
 

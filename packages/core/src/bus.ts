@@ -214,6 +214,8 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     options: RequestOptions = {},
   ): Promise<Answer<Reply>> {
     this.#requireOpen("request");
+    // `respond` and then `request`, without an await in between: it may be the one that answers.
+    if (this.#opening.size > 0) await Promise.allSettled(this.#opening);
     const receiver = await this.#receive();
     this.#requireOpen("request");
     return receiver.request<Reply>(destination, data, options);

@@ -21,7 +21,7 @@ export { isSudoAsWanted, sudoCheckText } from "./sudo/sudo-check-text.js";
 export { sudoCheck } from "./sudo/sudo-check.js";
 export { supplementaryGroups } from "./system/account-lists.js";
 export { SystemMachine } from "./system-machine.js";
-export { hasErrors, type PassedCheck, type Verdict, type VerifyFinding } from "./verify/finding.js";
+export { isClean, type PassedCheck, type Verdict, type VerifyFinding } from "./verify/finding.js";
 export { runProbe } from "./verify/probe/program.js";
 export { renderVerdict, verdictRecords, type RenderOptions } from "./verify/render.js";
 export { verify, type VerifyOptions } from "./verify/verify.js";

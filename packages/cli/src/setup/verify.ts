@@ -1,6 +1,6 @@
 import {
   closeHome,
-  hasErrors,
+  isClean,
   openHomes,
   readSetupFile,
   renderVerdict,
@@ -34,7 +34,7 @@ export async function verifyAction(file: string, { json = false }: GlobalOptions
     ? verdictRecords(verdict).map(toJson)
     : renderVerdict(verdict, { columns, paint: (kind, text) => paint(COLOURS[kind], text) });
   for (const line of lines) await printLine(line);
-  if (hasErrors(verdict)) process.exitCode = 1;
+  if (!isClean(verdict)) process.exitCode = 1;
   if (!json && process.stdin.isTTY && process.stdout.isTTY) await offerToClose(setup, machine);
 }
 

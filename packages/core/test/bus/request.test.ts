@@ -22,6 +22,17 @@ test("a request gets the answer of a responder, with its verified sender", async
   );
 });
 
+test("a request that follows respond() without an await in between is answered by it", async (context) => {
+  const spool = await TestSpool.make(context);
+  for (let round = 0; round < 10; round++) {
+    const bus = await spool.bus();
+    bus.respond("math.double", ({ data }) => 2 * (data as number));
+    const { data } = await bus.request("math.double", round);
+    assert.equal(data, 2 * round);
+    await bus.close();
+  }
+});
+
 test("an inbox can answer too", async (context) => {
   const spool = await TestSpool.make(context);
   const bus = await spool.bus();

@@ -40,7 +40,7 @@ export type Trouble = Omit<VerifyFinding, "check">;
 /** What came of a check; undefined: there was nothing to try it on. */
 export type Tried = readonly Trouble[] | undefined;
 
-/** True when the isolation does not hold, or could not be shown to. */
-export function hasErrors({ findings }: Verdict): boolean {
-  return findings.some(({ severity }) => severity === "error");
+/** False when the isolation does not hold, could not be shown to, or is less than an administrator would expect. */
+export function isClean({ findings }: Verdict): boolean {
+  return findings.length === 0;
 }

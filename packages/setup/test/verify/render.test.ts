@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FAMILIES } from "#setup/verify/checks.js";
-import { hasErrors, type Verdict, type VerifyFinding } from "#setup/verify/finding.js";
+import { isClean, type Verdict, type VerifyFinding } from "#setup/verify/finding.js";
 import { renderVerdict, verdictRecords } from "#setup/verify/render.js";
 
 const FINDING: VerifyFinding = {
@@ -44,6 +44,7 @@ test("nothing that somebody put into a name reaches the terminal as it is", () =
 
 test("programs get an object for each finding and for each check that passed", () => {
   assert.deepEqual(verdictRecords(VERDICT), [FINDING, { severity: "ok", check: "home-as-written", agent: "codebot" }]);
-  assert.equal(hasErrors(VERDICT), true);
-  assert.equal(hasErrors({ ...VERDICT, findings: [{ ...FINDING, severity: "warning" }] }), false);
+  assert.equal(isClean(VERDICT), false);
+  assert.equal(isClean({ ...VERDICT, findings: [{ ...FINDING, severity: "warning" }] }), false);
+  assert.equal(isClean({ ...VERDICT, findings: [] }), true);
 });
