@@ -38,11 +38,21 @@ export async function perform(change: Change, workshop: Workshop): Promise<void>
   await onMoment({ change, at: "noted" });
   const { complaint, hasFailed } = await act(change, workshop);
   await onMoment({ change, at: "acted" });
-  const isDone = change.believesExitCode === true ? !hasFailed : await change.hasTakenEffect(machine);
+  const isDone = change.believesExitCode === true ? !hasFailed : await hasTakenEffect(change, machine);
   if (!isDone) throw failed(change, complaint);
   if (change.forgets !== undefined) await ledger.forget(change.forgets);
   if (change.forgetsAgent !== undefined) await ledger.forgetAgent(change.forgetsAgent);
   await onMoment({ change, at: "done" });
+}
+
+/** What cannot be looked at counts as not done. */
+async function hasTakenEffect(change: Change, machine: Machine): Promise<boolean> {
+  try {
+    return await change.hasTakenEffect(machine);
+  } catch (error) {
+    if (isOfSystem(error)) return false;
+    throw error;
+  }
 }
 
 interface Outcome {
@@ -74,10 +84,13 @@ async function act({ action }: Change, workshop: Workshop): Promise<Outcome> {
         return outcome("");
     }
   } catch (error) {
-    if (error instanceof UnsafePath || (error as NodeJS.ErrnoException).syscall !== undefined)
-      return outcome((error as Error).message);
+    if (isOfSystem(error)) return outcome(error.message);
     throw error;
   }
+}
+
+function isOfSystem(error: unknown): error is Error {
+  return error instanceof UnsafePath || (error as NodeJS.ErrnoException).syscall !== undefined;
 }
 
 async function run({ argv, as, timeoutMs, retries = 0 }: RunAction, { machine, agentbus }: Workshop): Promise<Outcome> {
