@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, test } from "node:test";
-import { apply, FILE, prepared } from "./support/prepared-machine.js";
+import { apply, FILE, prepared, SETUP } from "./support/prepared-machine.js";
 import { assertSame, NEEDS_NAMESPACES } from "./support/sandbox-machine.js";
 
 describe("removal", { skip: NEEDS_NAMESPACES }, () => {
@@ -74,6 +75,31 @@ describe("removal", { skip: NEEDS_NAMESPACES }, () => {
     assert.equal(second.status, 0, second.stderr);
     assert.equal(machine.sh("tar -xzOf /var/lib/agentbus/homes/codebot-*.tar.gz codebot/work"), "work\n");
     assert.equal(machine.run(["test", "-e", "/home/codebot"]).status, 1);
+  });
+
+  test("another agent that fills a drop box as fast as it can does not keep its owner from being removed", async (context) => {
+    const machine = await prepared(context);
+    const agents = { codebot: { groups: ["agents"] }, reviewer: { groups: ["agents"] } };
+    machine.write(FILE, JSON.stringify({ ...SETUP, agents }));
+    assert.equal(apply(machine).status, 0);
+    const inbox = "/var/spool/agentbus/agents/subscriptions/codebot~inbox";
+    const fill = `$| = 1; chdir "${inbox}/new" or die; mkdir "own"; print "ready"; my $i = 0;
+      while (1) { $i = ($i + 1) % 2000; for ("f$i", "own/f$i") { open(my $file, ">", $_); } }`;
+    for (let count = 0; count < 3; count++) {
+      const filler = machine.start([
+        "setpriv",
+        "--reuid=reviewer",
+        "--regid=reviewer",
+        "--init-groups",
+        "perl",
+        "-e",
+        fill,
+      ]);
+      await once(filler.stdout ?? filler, "data");
+    }
+    const { status, stderr } = machine.setup(["remove", "codebot", "--yes", "--home", "delete"]);
+    assert.equal(status, 0, stderr);
+    assert.equal(machine.run(["test", "-e", inbox]).status, 1);
   });
 
   test("a file of nothing but a hole keeps nobody busy, and what is mounted in a home is not packed with it", async (context) => {

@@ -111,7 +111,7 @@ async function run({ argv, as, timeoutMs, retries = 0 }: RunAction, { machine, a
 }
 
 function complaintOf({ status, stdout, stderr }: RunResult): string {
-  const words = (stderr.trim() || stdout.trim()).slice(0, 2_000);
+  const words = (stderr.trim() || stdout.trim()).slice(0, 2_000).replaceAll(/\s*\n\s*/g, "; ");
   return status === 0 ? words : `exit code ${status}${words === "" ? "" : `: ${words}`}`;
 }
 
