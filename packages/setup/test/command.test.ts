@@ -67,6 +67,18 @@ describe("agentbus setup", { skip: NEEDS_NAMESPACES }, () => {
     assert.match(stdout, /\n\/home\/codebot\n0027\n.*groups=\d+\(codebot\),\d+\(agents\)\n$/);
     const asAlice = `${process.execPath} ${machine.agentbus} setup run codebot -- id -un`;
     assert.equal(machine.must(["su", "alice", "-c", asAlice]), "codebot\n");
+    const words = ["--json", "a b", "$HOME", "'", "two\nlines", ""];
+    machine.write(
+      "/tmp/print",
+      `cd ~ && exec ${process.execPath} ${machine.agentbus} setup run codebot -- printf '<%s>' "$@"`,
+    );
+    const printed = machine.must(["su", "alice", "-s", "/bin/sh", "-c", '. /tmp/print', "--", "sh", ...words]);
+    assert.equal(printed, words.map((word) => `<${word}>`).join(""));
+    const asIs = machine.must(["su", "alice", "-c", `${asAlice.replace("id -un", "sh -c")} 'env; pwd; umask'`], {
+      env,
+    });
+    assert.doesNotMatch(asIs, /SECRET|SSH_AUTH_SOCK|\/home\/alice/);
+    assert.match(asIs, /^HOME=\/home\/codebot$[^]*\n\/home\/codebot\n0027\n$/m);
     machine.addHuman("mallory");
     assert.notEqual(machine.run(["su", "mallory", "-c", asAlice]).status, 0);
   });
