@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NEEDS_NAMESPACES } from "#setup-test/support/sandbox-machine.js";
+import { assertSame, NEEDS_NAMESPACES } from "#setup-test/support/sandbox-machine.js";
 import { AgentsMachine, findingsIn, SETUP } from "./agents-machine.js";
 
 interface Received {
@@ -48,7 +48,7 @@ test(
     await context.test("another apply changes nothing", () => {
       const applied = machine.sandbox.snapshot();
       assert.match(machine.apply(), /nothing to change/);
-      assert.equal(machine.sandbox.snapshot(), applied);
+      assertSame(machine.sandbox.snapshot(), applied, "as it was applied");
     });
 
     await context.test("what has drifted is repaired by apply alone", () => {
@@ -74,7 +74,7 @@ test(
 
     await context.test("nothing is left after removal but the ledger's list of uids that are not given again", () => {
       machine.remove();
-      assert.equal(machine.sandbox.snapshot(), before);
+      assertSame(machine.sandbox.snapshot(), before, "as before");
       const { retired } = JSON.parse(machine.sh("cat /var/lib/agentbus/setup.json")) as { retired: { name: string }[] };
       assert.deepEqual(retired.map(({ name }) => name).sort(), Object.keys(SETUP.agents).sort());
     });
