@@ -72,7 +72,7 @@ describe("agentbus setup", { skip: NEEDS_NAMESPACES }, () => {
       "/tmp/print",
       `cd ~ && exec ${process.execPath} ${machine.agentbus} setup run codebot -- printf '<%s>' "$@"`,
     );
-    const printed = machine.must(["su", "alice", "-s", "/bin/sh", "-c", '. /tmp/print', "--", "sh", ...words]);
+    const printed = machine.must(["su", "alice", "-s", "/bin/sh", "-c", ". /tmp/print", "--", "sh", ...words]);
     assert.equal(printed, words.map((word) => `<${word}>`).join(""));
     const asIs = machine.must(["su", "alice", "-c", `${asAlice.replace("id -un", "sh -c")} 'env; pwd; umask'`], {
       env,
