@@ -32,7 +32,9 @@ test(
     });
 
     await context.test("a human writes to an agent, which has not run yet", () => {
-      machine.sh(`sudo -u anna env PATH="$PATH" ${GROUP} publish @codebot '"please review"'`);
+      machine.sh(
+        `sudo -u anna env NODE_DISABLE_COMPILE_CACHE=1 PATH="$PATH" ${GROUP} publish @codebot '"please review"'`,
+      );
       const read = `sudo -u codebot env PATH="$PATH" ${GROUP} --json subscribe @codebot --count 1`;
       assert.match(machine.sh(`timeout 20 ${read}`), /"source":"\/agents\/anna"/);
     });
