@@ -33,7 +33,8 @@ export function sessionCommand(
       ...command,
     ];
   }
-  const pty = isTerminal && flavour.accountTools === "shadow" ? ["--pty"] : [];
+  // With a command, su starts a session without a terminal by itself; without one it never does, whatever its input and output are.
+  const pty = (isTerminal || command.length === 0) && flavour.accountTools === "shadow" ? ["--pty"] : [];
   if (command.length === 0) return ["su", ...pty, "-l", name];
   if (flavour.platform === "darwin") return ["su", "-l", name, "-c", 'exec "$@"', "sh", ...command];
   const sh = knowsSh ? [] : ["-s", "/bin/sh"];
