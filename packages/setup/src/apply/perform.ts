@@ -2,6 +2,7 @@ import { BusError } from "@agentbus/core";
 import type { Ledger } from "../ledger.js";
 import type { Machine, RunResult } from "../machine.js";
 import type { Change, RunAction, WriteAction } from "../plan/change.js";
+import { AGENT_TIMEOUT_MS } from "../plan/as-agent.js";
 import { commandText } from "../plan/command-text.js";
 import { killAll } from "../system/kill-all.js";
 import { removeRootFile, removeStaged, setOwnerAndMode, UnsafePath, writeRootFile } from "../system/root-file.js";
@@ -101,7 +102,7 @@ async function run({ argv, as, timeoutMs, retries = 0 }: RunAction, { machine, a
     return { complaint: `there is no account ${as.name}`, hasFailed: true };
   for (let attempt = 0; ; attempt++) {
     const options = {
-      ...(account === undefined ? {} : { as: account }),
+      ...(account === undefined ? {} : { as: account, timeoutMs: AGENT_TIMEOUT_MS }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     };
     const result = await machine.run(command, options);
