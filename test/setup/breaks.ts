@@ -184,6 +184,11 @@ os.setxattr("/home/anna", "system.posix_acl_access", acl)'`,
       finds: { check: "sockets-in-the-spool-only", agent: "codebot", severity: "warning" },
     },
     {
+      title: "an environment file is root's, as an editor that root starts leaves it",
+      script: "chown root /home/codebot/.config/agentbus/env",
+      finds: { check: "environment-file-closed", agent: "codebot" },
+    },
+    {
       title: "somebody else is in the own group of an agent",
       script: "usermod -aG codebot reviewer",
       finds: { check: "own-group-alone", agent: "codebot" },

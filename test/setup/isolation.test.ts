@@ -36,4 +36,21 @@ test("what verify finds", { skip: NEEDS_NAMESPACES }, async (context) => {
       assert.deepEqual(machine.errors(), []);
     });
   }
+
+  await context.test(
+    "no command that it gives hands a file of root's to an agent whose environment file leads there",
+    () => {
+      machine.sh(`
+      mkdir /etc/precious && echo > /etc/precious/env
+      rm -r /home/codebot/.config/agentbus && sudo -u codebot ln -s /etc/precious /home/codebot/.config/agentbus
+    `);
+      const found = findingsIn(machine.verify()).filter(({ check }) => check === "environment-file-closed");
+      assert.deepEqual(
+        found.map(({ agent }) => agent),
+        ["codebot"],
+      );
+      for (const { fix } of found) machine.mend(fix);
+      assert.equal(machine.sh("stat -c %U /etc/precious/env"), "root\n");
+    },
+  );
 });

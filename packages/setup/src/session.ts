@@ -14,12 +14,30 @@ export function sessionCommand(
   command: readonly string[],
   isTerminal: boolean,
 ): string[] {
-  if (access !== "root") return ["sudo", "-n", "-i", "-u", name, ...(command.length === 0 ? [] : ["--", ...command])];
-  const pty = isTerminal && flavour.accountTools === "shadow" ? ["--pty"] : [];
+  // Its own shell where that knows -c as sh does.
+  const knowsSh = /\/(?:ba|da|k|z|a)?sh$/.test(shell);
+  if (access !== "root") {
+    if (command.length === 0) return ["sudo", "-n", "-i", "-u", name];
+    // Not with -i, whose way of quoting leaves $ as it is, and loses line breaks.
+    return [
+      "sudo",
+      "-n",
+      "-u",
+      name,
+      "--",
+      knowsSh ? shell : "/bin/sh",
+      "-l",
+      "-c",
+      'cd && exec "$@"',
+      "sh",
+      ...command,
+    ];
+  }
+  // With a command, su starts a session without a terminal by itself; without one it never does, whatever its input and output are.
+  const pty = (isTerminal || command.length === 0) && flavour.accountTools === "shadow" ? ["--pty"] : [];
   if (command.length === 0) return ["su", ...pty, "-l", name];
   if (flavour.platform === "darwin") return ["su", "-l", name, "-c", 'exec "$@"', "sh", ...command];
-  // Its own shell where that knows -c as sh does.
-  const sh = /\/(?:ba|da|k|z|a)?sh$/.test(shell) ? [] : ["-s", "/bin/sh"];
+  const sh = knowsSh ? [] : ["-s", "/bin/sh"];
   return ["su", ...pty, "-l", ...sh, "-c", 'exec "$@"', "--", name, "sh", ...command];
 }
 

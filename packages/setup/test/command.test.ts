@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
+import { spawnSync } from "node:child_process";
 import { NEEDS_NAMESPACES, SandboxMachine } from "./support/sandbox-machine.js";
+
+const NEEDS_SCRIPT = spawnSync("script", ["--version"]).status === 0 ? false : "needs script (util-linux)";
 
 describe("agentbus setup", { skip: NEEDS_NAMESPACES }, () => {
   test("new writes a file that plan takes, and replaces none", async (context) => {
@@ -67,10 +70,59 @@ describe("agentbus setup", { skip: NEEDS_NAMESPACES }, () => {
     assert.match(stdout, /\n\/home\/codebot\n0027\n.*groups=\d+\(codebot\),\d+\(agents\)\n$/);
     const asAlice = `${process.execPath} ${machine.agentbus} setup run codebot -- id -un`;
     assert.equal(machine.must(["su", "alice", "-c", asAlice]), "codebot\n");
+    const words = ["--json", "a b", "$HOME", "'", "two\nlines", ""];
+    machine.write(
+      "/tmp/print",
+      `cd ~ && exec ${process.execPath} ${machine.agentbus} setup run codebot -- printf '<%s>' "$@"`,
+    );
+    const printed = machine.must(["su", "alice", "-s", "/bin/sh", "-c", ". /tmp/print", "--", "sh", ...words]);
+    assert.equal(printed, words.map((word) => `<${word}>`).join(""));
+    const asIs = machine.must(["su", "alice", "-c", `${asAlice.replace("id -un", "sh -c")} 'env; pwd; umask'`], {
+      env,
+    });
+    assert.doesNotMatch(asIs, /SECRET|SSH_AUTH_SOCK|\/home\/alice/);
+    assert.match(asIs, /^HOME=\/home\/codebot$[^]*\n\/home\/codebot\n0027\n$/m);
     machine.addHuman("mallory");
     assert.notEqual(machine.run(["su", "mallory", "-c", asAlice]).status, 0);
   });
 });
+
+test(
+  "nothing that runs in a session of an agent types into the terminal of whoever has started it",
+  { skip: NEEDS_NAMESPACES || NEEDS_SCRIPT },
+  async (context) => {
+    const machine = await prepared(context);
+    machine.setup(["new", "codebot", "--human", "alice", "--file", FILE]);
+    machine.setup(["apply", FILE, "--yes"]);
+    // TIOCSTI, by the controlling terminal or else by what it was given: says the number of the terminal that took it.
+    machine.write(
+      "/tmp/push.pl",
+      `my $own = open(my $tty, "<", "/dev/tty"); $tty = \\*STDIN unless $own; my $c = "x"; my $pushed = ioctl($tty, 0x5412, $c);
+       open(my $stat, "<", "/proc/self/stat"); open(my $to, ">>", "/tmp/pushed");
+       print $to $pushed ? $own ? (split / /, <$stat>)[6] : "given" : "refused", "\\n";`,
+    );
+    machine.sh("touch /tmp/pushed; chmod 0666 /tmp/pushed; echo 'perl /tmp/push.pl; exit' >> /home/codebot/.profile");
+    const setup = `${process.execPath} ${machine.agentbus} setup`;
+    for (const command of [`${setup} shell codebot`, `${setup} run codebot -- true`]) {
+      for (const where of ["", " | cat", " </dev/null", " </dev/null 2>&1 | cat"]) {
+        for (const whole of [`${command}${where}`, `su alice -c '${command}${where}'`]) {
+          machine.sh(": > /tmp/pushed");
+          const { status } = machine.run([
+            "timeout",
+            "30",
+            "script",
+            "-qec",
+            `cut -d " " -f 7 /proc/$$/stat > /tmp/tty; ${whole}`,
+            "/dev/null",
+          ]);
+          assert.notEqual(status, 124, whole);
+          const pushed = machine.sh("cat /tmp/pushed").trim();
+          assert.ok(!["", "given", machine.sh("cat /tmp/tty").trim()].includes(pushed), `${whole}: ${pushed}`);
+        }
+      }
+    }
+  },
+);
 
 const FILE = "/tmp/agentbus.json";
 

@@ -48,6 +48,49 @@ describe("setup, against an agent or a machine that gets in its way", { skip: NE
     assert.equal(apply(machine).status, 0);
   });
 
+  test("root goes by no file that an agent could have written, or put another in its place", async (context) => {
+    const machine = await prepared(context);
+    assert.equal(apply(machine).status, 0);
+    machine.sh("install -d -o codebot /tmp/project; install -d -m 0755 /tmp/own; chgrp agents /tmp/own");
+    for (const [path, plant] of [
+      ["/tmp/project/agentbus.json", `cp ${FILE} /tmp/project/agentbus.json`],
+      ["/tmp/planted.json", `install -o codebot ${FILE} /tmp/planted.json`],
+      [
+        "/tmp/link.json",
+        `cp ${FILE} /tmp/own/agentbus.json; ln -s /tmp/own/agentbus.json /tmp/link.json; chown -h codebot /tmp/link.json`,
+      ],
+      ["/tmp/through.json", "ln -s project/agentbus.json /tmp/through.json"],
+      ["/tmp/open.json", `install -m 0666 ${FILE} /tmp/open.json`],
+      ["/tmp/own/agentbus.json", "chmod 0775 /tmp/own"],
+    ] as const) {
+      machine.sh(plant);
+      for (const command of [
+        ["apply", path, "--yes"],
+        ["verify", path],
+        ["add", "another", "--file", path, "--yes"],
+      ]) {
+        const { status, stderr } = machine.setup(command);
+        assert.equal(status, 1, `${command.join(" ")}: ${stderr}`);
+        assert.match(stderr, /ERR_SETUP_FILE: root does not go by .* who would be root by that\n {2}fix: look at it/);
+      }
+    }
+    const before = machine.sh("sha256sum /tmp/project/agentbus.json");
+    assert.equal(machine.setup(["remove", "codebot", "--yes", "--file", "/tmp/project/agentbus.json"]).status, 0);
+    assert.equal(machine.sh("sha256sum /tmp/project/agentbus.json"), before);
+  });
+
+  test("root goes by a file of whoever called sudo, also where a group of nobody else may write to it", async (context) => {
+    const machine = await prepared(context);
+    const file = "/home/alice/agentbus.json";
+    machine.sh(`install -o alice -g alice -m 0664 ${FILE} ${file}`);
+    const command = ["apply", file, "--yes"];
+    assert.equal(machine.setup(command).status, 1);
+    const env = { SUDO_UID: machine.sh("id -u alice").trim() };
+    assert.equal(machine.setup(command, { env }).status, 0);
+    machine.sh(`chgrp agents ${file}`);
+    assert.match(machine.setup(command, { env }).stderr, /has mode 0664, so that others may write to it/);
+  });
+
   test("an account or group that is there already is only taken over when somebody says so, and stays at removal", async (context) => {
     const machine = await prepared(context);
     machine.sh("groupadd agents; useradd -m -U -s /bin/bash codebot");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, test } from "node:test";
-import { apply, FILE, prepared } from "./support/prepared-machine.js";
+import { apply, FILE, prepared, SETUP } from "./support/prepared-machine.js";
 import { assertSame, NEEDS_NAMESPACES } from "./support/sandbox-machine.js";
 
 describe("removal", { skip: NEEDS_NAMESPACES }, () => {
@@ -57,6 +58,60 @@ describe("removal", { skip: NEEDS_NAMESPACES }, () => {
     assert.equal(machine.sh(`stat -c '%a %U' /var/lib/agentbus/homes ${archive}`), "700 root\n600 root\n");
     assert.equal(machine.sh(`tar -xzOf ${archive} codebot/work`), "work\n");
     assert.match(machine.sh(`tar -tvzf ${archive}`), /^l.* codebot\/shadow -> \/etc\/shadow$/m);
+  });
+
+  test("a home that cannot be packed is not deleted, and the next removal packs it", async (context) => {
+    const machine = await prepared(context);
+    assert.equal(apply(machine).status, 0);
+    // As on a disk that is full: an agent may fill it, and must not lose its home, nor get rid of what is in it, by that.
+    machine.sh(`su codebot -c 'echo work > ~/work; head -c 1M /dev/urandom > ~/much'
+      mkdir /var/lib/agentbus/homes && mount -t tmpfs -o size=64k tmpfs /var/lib/agentbus/homes`);
+    const first = machine.setup(["remove", "codebot", "--yes"]);
+    assert.equal(first.status, 1);
+    assert.match(first.stderr, /cannot pack \/home\/codebot/);
+    assert.equal(machine.sh("cat /home/codebot/work"), "work\n");
+    machine.sh("umount /var/lib/agentbus/homes");
+    const second = machine.setup(["remove", "codebot", "--yes"]);
+    assert.equal(second.status, 0, second.stderr);
+    assert.equal(machine.sh("tar -xzOf /var/lib/agentbus/homes/codebot-*.tar.gz codebot/work"), "work\n");
+    assert.equal(machine.run(["test", "-e", "/home/codebot"]).status, 1);
+  });
+
+  test("another agent that fills a drop box as fast as it can does not keep its owner from being removed", async (context) => {
+    const machine = await prepared(context);
+    const agents = { codebot: { groups: ["agents"] }, reviewer: { groups: ["agents"] } };
+    machine.write(FILE, JSON.stringify({ ...SETUP, agents }));
+    assert.equal(apply(machine).status, 0);
+    const inbox = "/var/spool/agentbus/agents/subscriptions/codebot~inbox";
+    const fill = `$| = 1; chdir "${inbox}/new" or die; mkdir "own"; print "ready"; my $i = 0;
+      while (1) { $i = ($i + 1) % 2000; for ("f$i", "own/f$i") { open(my $file, ">", $_); } }`;
+    for (let count = 0; count < 3; count++) {
+      const filler = machine.start([
+        "setpriv",
+        "--reuid=reviewer",
+        "--regid=reviewer",
+        "--init-groups",
+        "perl",
+        "-e",
+        fill,
+      ]);
+      await once(filler.stdout ?? filler, "data");
+    }
+    const { status, stderr } = machine.setup(["remove", "codebot", "--yes", "--home", "delete"]);
+    assert.equal(status, 0, stderr);
+    assert.equal(machine.run(["test", "-e", inbox]).status, 1);
+  });
+
+  test("a file of nothing but a hole keeps nobody busy, and what is mounted in a home is not packed with it", async (context) => {
+    const machine = await prepared(context);
+    assert.equal(apply(machine).status, 0);
+    machine.sh(`su codebot -c 'truncate -s 2G ~/hole; mkdir ~/mnt'
+      mount -t tmpfs tmpfs /home/codebot/mnt && echo > /home/codebot/mnt/other`);
+    machine.setup(["remove", "codebot", "--yes"]);
+    const archive = machine.sh("ls /var/lib/agentbus/homes/codebot-*.tar.gz").trim();
+    // Two GiB of zeros are 2 MB when they are packed.
+    assert.ok(Number(machine.sh(`stat -c %s ${archive}`)) < 100_000);
+    assert.doesNotMatch(machine.sh(`tar -tzf ${archive}`), /other/);
   });
 
   test("a person's home that verify has closed gets its old mode back", async (context) => {

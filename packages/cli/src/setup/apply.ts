@@ -1,4 +1,4 @@
-import { applySetup, readSetupFile, SystemMachine, type Moment, type Plan } from "@agentbus/setup";
+import { applySetup, readSetupFile, requireTrustedFile, SystemMachine, type Moment, type Plan } from "@agentbus/setup";
 import { printLine } from "../output.js";
 import { toJson } from "../printable.js";
 import type { GlobalOptions } from "../program.js";
@@ -17,8 +17,9 @@ export async function applyAction(
   file: string,
   { yes = false, adopt = [], json = false }: ApplyCliOptions & GlobalOptions,
 ): Promise<void> {
-  const setup = readSetupFile(file);
   const machine = await SystemMachine.look();
+  await requireTrustedFile(file, machine);
+  const setup = readSetupFile(file);
   let onMoment: (moment: Moment) => void = () => undefined;
   const { steps, confirmed, plan, failures } = await applySetup(setup, machine, {
     adopt,

@@ -48,11 +48,11 @@ export async function sessionAction(name: string, command: readonly string[]): P
   await become(sessionCommand(machine, account, command, process.stdin.isTTY && process.stdout.isTTY));
 }
 
-/** With our terminal or pipes. Ctrl-C is for whoever runs there. */
+/** With our terminal or pipes, and not where we are, which the agent may not enter. Ctrl-C is for whoever runs there. */
 async function become(argv: readonly string[]): Promise<void> {
   const [program = "", ...args] = argv;
   for (const signal of ["SIGINT", "SIGQUIT"] as const) process.on(signal, () => undefined);
-  const child = spawn(program, args, { stdio: "inherit" });
+  const child = spawn(program, args, { stdio: "inherit", cwd: "/" });
   process.exitCode = await new Promise<number>((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) => resolve(code ?? 128 + (constants.signals[signal ?? "SIGKILL"] ?? 0)));

@@ -1,5 +1,15 @@
 import fs from "node:fs";
-import { removeSetup, SystemMachine, withoutAgent, type HomeFate, type Moment, type Removed } from "@agentbus/setup";
+import { isBusError } from "@agentbus/core";
+import {
+  removeSetup,
+  requireTrustedFile,
+  SystemMachine,
+  withoutAgent,
+  type HomeFate,
+  type Machine,
+  type Moment,
+  type Removed,
+} from "@agentbus/setup";
 import { UsageError } from "../failure.js";
 import { printLine } from "../output.js";
 import { printable, toJson } from "../printable.js";
@@ -42,7 +52,7 @@ export async function removeAction(
     onMoment: (moment) => onMoment(moment),
     onFailure: (error) => sayFailure(error.message, error.fix),
   });
-  if (removed.confirmed && removed.failures.length === 0 && !all) forgetInFile(file, agents);
+  if (removed.confirmed && removed.failures.length === 0 && !all) await forgetInFile(file, agents, machine);
   if (json)
     await printLine(toJson({ ...removed, failures: removed.failures.map(({ message, fix }) => ({ message, fix })) }));
   else summarise(removed);
@@ -62,8 +72,14 @@ function summarise({ confirmed, steps, failures, otherFiles }: Removed): void {
 }
 
 /** Or the next apply would make them again. The file keeps its owner and everything else that is in it. */
-function forgetInFile(file: string, agents: readonly string[]): void {
+async function forgetInFile(file: string, agents: readonly string[], machine: Machine): Promise<void> {
   if (!fs.existsSync(file)) return;
+  try {
+    await requireTrustedFile(file, machine);
+  } catch (error) {
+    if (!isBusError(error)) throw error;
+    return say(`${error.message}; if ${agents.join(", ")} is in it, the next apply of it makes that again`);
+  }
   const before = fs.readFileSync(file, "utf8");
   let text = before;
   for (const agent of agents) text = withoutAgent(text, agent);

@@ -4,6 +4,7 @@ import {
   openHomes,
   readSetupFile,
   renderVerdict,
+  requireTrustedFile,
   runProbe,
   SystemMachine,
   verdictRecords,
@@ -25,8 +26,9 @@ const MAX_COLUMNS = 100;
 
 /** `agentbus setup verify` */
 export async function verifyAction(file: string, { json = false }: GlobalOptions): Promise<void> {
-  const setup = readSetupFile(file);
   const machine = await SystemMachine.look();
+  await requireTrustedFile(file, machine);
+  const setup = readSetupFile(file);
   const verdict = await verify(setup, machine, { agentbus: ownCommand() });
   const paint = painterFor(process.stdout);
   const columns = Math.min(process.stdout.columns ?? MAX_COLUMNS, MAX_COLUMNS);

@@ -1,6 +1,13 @@
 import fs from "node:fs";
 import { userInfo } from "node:os";
-import { firstSetupText, parseSetup, readSetupFile, withAgent } from "@agentbus/setup";
+import {
+  firstSetupText,
+  parseSetup,
+  readSetupFile,
+  requireTrustedFile,
+  SystemMachine,
+  withAgent,
+} from "@agentbus/setup";
 import { UsageError } from "../failure.js";
 import { printLine } from "../output.js";
 import type { GlobalOptions } from "../program.js";
@@ -37,6 +44,7 @@ export async function newAction(
 /** `agentbus setup add` */
 export async function addAction(agent: string, options: NewOptions & ApplyCliOptions & GlobalOptions): Promise<void> {
   const { file, group } = options;
+  await requireTrustedFile(file, await SystemMachine.look());
   if (!fs.existsSync(file)) await newAction([agent], options);
   else if (readSetupFile(file).agents.every(({ name }) => name !== agent)) {
     const text = withAgent(fs.readFileSync(file, "utf8"), agent, group === undefined ? undefined : [group]);

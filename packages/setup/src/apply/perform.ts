@@ -2,6 +2,7 @@ import { BusError } from "@agentbus/core";
 import type { Ledger } from "../ledger.js";
 import type { Machine, RunResult } from "../machine.js";
 import type { Change, RunAction, WriteAction } from "../plan/change.js";
+import { AGENT_TIMEOUT_MS } from "../plan/as-agent.js";
 import { commandText } from "../plan/command-text.js";
 import { killAll } from "../system/kill-all.js";
 import { removeRootFile, removeStaged, setOwnerAndMode, UnsafePath, writeRootFile } from "../system/root-file.js";
@@ -38,11 +39,21 @@ export async function perform(change: Change, workshop: Workshop): Promise<void>
   await onMoment({ change, at: "noted" });
   const { complaint, hasFailed } = await act(change, workshop);
   await onMoment({ change, at: "acted" });
-  const isDone = change.believesExitCode === true ? !hasFailed : await change.hasTakenEffect(machine);
+  const isDone = change.believesExitCode === true ? !hasFailed : await hasTakenEffect(change, machine);
   if (!isDone) throw failed(change, complaint);
   if (change.forgets !== undefined) await ledger.forget(change.forgets);
   if (change.forgetsAgent !== undefined) await ledger.forgetAgent(change.forgetsAgent);
   await onMoment({ change, at: "done" });
+}
+
+/** What cannot be looked at counts as not done. */
+async function hasTakenEffect(change: Change, machine: Machine): Promise<boolean> {
+  try {
+    return await change.hasTakenEffect(machine);
+  } catch (error) {
+    if (isOfSystem(error)) return false;
+    throw error;
+  }
 }
 
 interface Outcome {
@@ -74,10 +85,13 @@ async function act({ action }: Change, workshop: Workshop): Promise<Outcome> {
         return outcome("");
     }
   } catch (error) {
-    if (error instanceof UnsafePath || (error as NodeJS.ErrnoException).syscall !== undefined)
-      return outcome((error as Error).message);
+    if (isOfSystem(error)) return outcome(error.message);
     throw error;
   }
+}
+
+function isOfSystem(error: unknown): error is Error {
+  return error instanceof UnsafePath || (error as NodeJS.ErrnoException).syscall !== undefined;
 }
 
 async function run({ argv, as, timeoutMs, retries = 0 }: RunAction, { machine, agentbus }: Workshop): Promise<Outcome> {
@@ -88,7 +102,7 @@ async function run({ argv, as, timeoutMs, retries = 0 }: RunAction, { machine, a
     return { complaint: `there is no account ${as.name}`, hasFailed: true };
   for (let attempt = 0; ; attempt++) {
     const options = {
-      ...(account === undefined ? {} : { as: account }),
+      ...(account === undefined ? {} : { as: account, timeoutMs: AGENT_TIMEOUT_MS }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     };
     const result = await machine.run(command, options);
@@ -98,7 +112,7 @@ async function run({ argv, as, timeoutMs, retries = 0 }: RunAction, { machine, a
 }
 
 function complaintOf({ status, stdout, stderr }: RunResult): string {
-  const words = (stderr.trim() || stdout.trim()).slice(0, 2_000);
+  const words = (stderr.trim() || stdout.trim()).slice(0, 2_000).replaceAll(/\s*\n\s*/g, "; ");
   return status === 0 ? words : `exit code ${status}${words === "" ? "" : `: ${words}`}`;
 }
 

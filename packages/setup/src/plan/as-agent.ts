@@ -1,8 +1,8 @@
 import type { Machine } from "../machine.js";
 import type { PlannedAgent } from "./planning.js";
 
-/** What is done in a home is done as its agent: a link that it plants there leads it, and never root, elsewhere. */
-const TIMEOUT_MS = 20_000;
+/** What is done in a home is done as its agent: a link that it plants there leads it, and never root, elsewhere, and what it lets wait does not wait for long. */
+export const AGENT_TIMEOUT_MS = 20_000;
 
 /** A shell script and its arguments; in it `$HOME` is the home, which is entered first. */
 export function script(lines: readonly string[], ...args: readonly string[]): string[] {
@@ -13,7 +13,7 @@ export function script(lines: readonly string[], ...args: readonly string[]): st
 export async function succeeds(machine: Machine, name: string, argv: readonly string[]): Promise<boolean> {
   const account = machine.access === "root" ? await machine.user(name) : undefined;
   if (account === undefined) return false;
-  return (await machine.run(argv, { as: account, timeoutMs: TIMEOUT_MS })).status === 0;
+  return (await machine.run(argv, { as: account, timeoutMs: AGENT_TIMEOUT_MS })).status === 0;
 }
 
 export const UNSEEN = "only root can see whether this is so already; apply does it only if not";

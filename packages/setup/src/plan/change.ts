@@ -26,6 +26,8 @@ export interface Change {
   readonly retires?: { readonly uid: number; readonly name: string };
   /** The ledger forgets everything of this agent afterwards, "" for what is nobody's: the last step of a removal. */
   readonly forgetsAgent?: string;
+  /** Ids of steps without which it would do harm: of a removal, it is left for the next one while one of them has failed. */
+  readonly needs?: readonly string[];
   /** Left out when it is true already by then: what an earlier step may have done along. @default false */
   readonly ifStill?: boolean;
   /** There is nothing to look at: what the command exits with decides. @default false */

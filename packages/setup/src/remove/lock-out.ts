@@ -49,13 +49,18 @@ export function lockingOut(machine: Machine, { name, uid }: Account): Change[] {
 export function killing(machine: Machine, { name, uid, gid }: Account): Change[] {
   return [
     {
-      id: `${name}/processes`,
+      id: processesId(name),
       title: `kill all processes of ${name}, until none is left`,
       action: { kind: "kill", name, uid, gid },
       hasTakenEffect: async (on) => (await processesOf(on, uid)).length === 0,
     },
     ...jobsRemoval(machine, name, uid, "later-jobs"),
   ];
+}
+
+/** The step after which nobody meddles with what is taken away. */
+export function processesId(name: string): string {
+  return `${name}/processes`;
 }
 
 /** Files that cron and at would start something from: named after the account, or owned by it. */

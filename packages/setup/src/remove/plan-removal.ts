@@ -5,7 +5,7 @@ import type { Change } from "../plan/change.js";
 import { toolsFor } from "../plan/make-plan.js";
 import { SPOOLS_DIR } from "../plan/plan-spool.js";
 import { homeRemoval, type HomeFate } from "./remove-home.js";
-import { killing, lockingOut } from "./lock-out.js";
+import { killing, lockingOut, processesId } from "./lock-out.js";
 import { agentSpoolRemoval, spoolRemoval } from "./remove-spool.js";
 import { fileRemoval, reloading, undoing } from "./undo.js";
 
@@ -88,7 +88,10 @@ async function removalOfAgent(removing: Removing, name: string): Promise<Change[
   if (uid !== undefined) changes.push(...agentSpoolRemoval(machine, name, uid, isOurs));
   if (isOurs) {
     if (uid !== undefined) changes.push(...homeRemoval(removing, name, uid, account?.home));
-    if (account !== undefined) changes.push(...(await tools.removeAccount(machine, account)));
+    // Whoever got its uid before the last of its processes ends would share it with that.
+    const needs = [processesId(name)];
+    const removal = account === undefined ? [] : await tools.removeAccount(machine, account);
+    changes.push(...removal.map((change) => ({ ...change, needs })));
   } else if (account !== undefined) {
     notes.push(`${name} was there before setup: its account, its home and its processes stay as they are`);
     for (const { key } of entries) {

@@ -2,6 +2,7 @@ import { stateDir } from "../ledger.js";
 import type { Machine } from "../machine.js";
 import type { Change } from "../plan/change.js";
 import { quoteWord } from "../plan/command-text.js";
+import { processesId } from "./lock-out.js";
 import type { Removing } from "./plan-removal.js";
 
 /** archive: packed into a file that only root reads, then deleted. */
@@ -28,13 +29,16 @@ export function homeRemoval(
     notes.push(`${home} stays, with files of uid ${uid}: chown it, or remove it, when you are done with it`);
     return [];
   }
+  const archive = options.home === "delete" ? [] : archiving(machine, name, home, options.at);
   const deletion: Change = {
     id: `${name}/home-removed`,
     title: `delete ${home}`,
     action: { kind: "run", argv: deletionOf(machine, [home]) },
+    // What could not be packed is still there to be packed by the next removal.
+    needs: [processesId(name), ...archive.map(({ id }) => id)],
     hasTakenEffect: (on) => Promise.resolve(on.stat(home) === undefined),
   };
-  return options.home === "delete" ? [deletion] : [...archiving(machine, name, home, options.at), deletion];
+  return [...archive, deletion];
 }
 
 /** Written aside and renamed: a file of that name is whole. Its directory is nobody's but root's, whatever is in the homes. */
@@ -43,11 +47,13 @@ function archiving(machine: Machine, name: string, home: string, at: Date): Chan
   const archive = `${dir}/${name}-${at.toISOString().replaceAll(/[-:]/g, "").replace(/\..*/, "Z")}.tar.gz`;
   const parent = home.slice(0, home.lastIndexOf("/")) || "/";
   const directory = home.slice(home.lastIndexOf("/") + 1);
+  const options = tarOptions(machine);
   const script = [
     "set -eu; umask 077",
     'mkdir -p -m 0700 "$1"; chmod 0700 "$1"',
-    'tar -C "$3" -czf "$2.part" -- "$4"',
-    'mv -f "$2.part" "$2"',
+    "target=$2 parent=$3 home=$4; shift 4",
+    'tar "$@" -C "$parent" -czf "$target.part" -- "$home" || { rm -f "$target.part"; exit 1; }',
+    'mv -f "$target.part" "$target"',
   ].join("\n");
   return [
     {
@@ -55,13 +61,25 @@ function archiving(machine: Machine, name: string, home: string, at: Date): Chan
       title: `pack ${home} into ${archive}`,
       action: {
         kind: "run",
-        argv: ["sh", "-c", script, "sh", dir, archive, parent, directory],
-        inShort: [`$ tar -C ${quoteWord(parent)} -czf ${archive} -- ${quoteWord(directory)}    # for root alone`],
+        argv: ["sh", "-c", script, "sh", dir, archive, parent, directory, ...options],
+        inShort: [
+          `$ tar ${[...options, "-C", quoteWord(parent), "-czf", archive, "--", quoteWord(directory)].join(" ")}    # for root alone`,
+        ],
         timeoutMs: 3_600_000,
       },
+      needs: [processesId(name)],
       hasTakenEffect: (on) => Promise.resolve(on.stat(archive)?.isFile() === true),
     },
   ];
+}
+
+/**
+ * A file of terabytes that holds nothing (truncate(1)) costs its owner nothing, and would keep tar busy for hours. macOS's tar looks for
+ * holes by itself; busybox's knows neither option.
+ */
+function tarOptions({ flavour }: Machine): string[] {
+  if (flavour.accountTools === "busybox") return [];
+  return ["--one-file-system", ...(flavour.platform === "linux" ? ["--sparse"] : [])];
 }
 
 /**

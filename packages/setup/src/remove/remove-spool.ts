@@ -2,6 +2,7 @@ import type { Origin } from "../ledger.js";
 import type { Machine } from "../machine.js";
 import type { Change } from "../plan/change.js";
 import { pathOf, SPOOLS_DIR } from "../plan/plan-spool.js";
+import { words } from "../plan/command-text.js";
 import { deletionOf } from "./remove-home.js";
 
 /**
@@ -35,13 +36,25 @@ function ownRemoval(machine: Machine, group: string, name: string, uid: number):
         kind: "run",
         argv: [
           ...["find", ...areThere, "-mindepth", "1", "-maxdepth", "1", "-user", String(uid)],
-          ...["-exec", ...deletionOf(machine, ["{}"]), ";"],
+          ...["-exec", ...stubbornDeletion(machine, uid), "{}", ";"],
         ],
       },
       ifStill: true,
       hasTakenEffect: (on) => Promise.resolve(areThere.every((dir) => ofUid(on, dir, uid).length === 0)),
     },
   ];
+}
+
+/**
+ * Members may put files into a drop box, and so faster than rm(1) takes them out. Then its directories are closed first, from above and also to
+ * whoever made one of them, so that in none of them can anything be exchanged by when its turn comes.
+ */
+function stubbornDeletion(machine: Machine, uid: number): string[] {
+  const [remove = "", ...args] = deletionOf(machine, []);
+  // The find around this would put its own path where a script says {}.
+  const close = `each="{" && find -P "$1" -type d -exec chown -h ${uid} "$each}" ";" -exec chmod 0700 "$each}" ";"`;
+  const script = `remove() { ${words([remove, ...args])} "$@"; }; remove "$1" 2>/dev/null || { ${close}; remove "$1"; }`;
+  return ["sh", "-c", script, "sh"];
 }
 
 function ofUid(machine: Machine, dir: string, uid: number): string[] {

@@ -59,16 +59,22 @@ export async function removeSetup(machine: Machine, options: RemoveOptions): Pro
     if (!(await confirm(removal))) return { confirmed: false, ...nothing };
     const workshop = { machine, ledger, agentbus, ...(onMoment === undefined ? {} : { onMoment }) };
     const failures: BusError[] = [];
+    const undone = new Set<string>();
     let steps = 0;
     for (const change of removal.changes) {
       // What is not done yet must not be forgotten.
       if (change.forgetsAgent !== undefined && failures.length > 0) continue;
+      if (change.needs?.some((id) => undone.has(id)) === true) {
+        undone.add(change.id);
+        continue;
+      }
       try {
         await perform(change, workshop);
         steps++;
       } catch (error) {
         if (!isBusError(error)) throw error;
         if (change.isOptional === true) continue;
+        undone.add(change.id);
         failures.push(error);
         onFailure(error);
       }

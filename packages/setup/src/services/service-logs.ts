@@ -18,7 +18,9 @@ export function logsCommand(
   flavour: Flavour,
   { lines = 100, follow = false }: LogOptions = {},
 ): string[] | undefined {
-  if (flavour.platform === "darwin") return ["tail", "-n", String(lines), ...(follow ? ["-F"] : []), logPath(agent)];
+  // Control characters stay visible: journalctl sees to that by itself.
+  if (flavour.platform === "darwin")
+    return ["sh", "-c", 'tail "$@" | cat -uv', "sh", "-n", String(lines), ...(follow ? ["-F"] : []), logPath(agent)];
   if (!flavour.hasSystemd) return undefined;
   return [
     "journalctl",

@@ -1,9 +1,8 @@
 import type { Account } from "../machine.js";
 import type { AgentSetup, LimitsSetup, ServiceSetup } from "../setup.js";
+import { pathOf } from "../plan/plan-spool.js";
 import { withEnvironment } from "./environment-loader.js";
 import { execWord, unitText } from "./unit-words.js";
-
-const SPOOLS_DIR = "/var/spool/agentbus";
 
 export function unitName(agent: string): string {
   return `agentbus-${agent}.service`;
@@ -84,7 +83,7 @@ function hardened(agent: ServedAgent, home: string): string[] {
     "CapabilityBoundingSet=",
     "AmbientCapabilities=",
     "ProtectSystem=strict",
-    `ReadWritePaths=${agent.groups.map((group) => `${SPOOLS_DIR}/${group}`).join(" ")}`,
+    `ReadWritePaths=${agent.groups.map((group) => pathOf(group)).join(" ")}`,
     ...ownPlaces(agent, home),
     "PrivateTmp=yes",
     "PrivateDevices=yes",

@@ -33,11 +33,24 @@ export function escapeThroughLink(target: string): Escape | undefined {
   return BY_CALLED_NAME.has(basename(target)) ? undefined : escapeOf(target);
 }
 
+/** What compilers and emulators for other machines have before and after their names. */
+const FOR_MACHINE = /^[a-z0-9_]+(?:-[a-z0-9]+)?-linux-(?:gnu|musl)[a-z0-9_]*-|(?<=^qemu-system)-[a-z0-9_]+$/;
+
 /** "python3.11-config" is a program of its own; "python3.11", "python3" and "gcc-12" are versions of one. */
 function namesOf(name: string): string[] {
   const withoutExtension = name.replace(/\.(?:exe|bin|real|distrib)$/i, "");
   const withoutVersion = withoutExtension.replace(/[-_.]?v?\d+(?:[._-]?\d+)*[a-z]?$/i, "");
-  return [...new Set([name, withoutExtension, withoutVersion, name.split(".")[0] ?? name])];
+  const withoutMachine = withoutVersion.replace(FOR_MACHINE, "");
+  return [
+    ...new Set([
+      name,
+      withoutExtension,
+      withoutVersion,
+      name.replace(FOR_MACHINE, ""),
+      withoutMachine,
+      name.split(".")[0] ?? name,
+    ]),
+  ];
 }
 
 const ESCAPES: ReadonlyMap<string, Escape> = new Map([

@@ -28,6 +28,15 @@ export function closeToOthers(path: string): string {
   return `chmod go-rwx ${shellQuote(path)}`;
 }
 
+/**
+ * Gives an account a file in its home that is not its own, if it is a file of that home: its path may lead through a link of the account to
+ * a program of root's. find(1) enters no link, and changes the file in its directory.
+ */
+export function giveFileInHome(path: string, { name, home }: Account): string {
+  const only = `-path ${shellQuote(path)} -type f -links 1`;
+  return `find -P ${shellQuote(home)} -xdev ${only} -execdir chown -h ${shellQuote(name)} {} +`;
+}
+
 const FIRST_UID = 1_000;
 const LAST_UID = 60_000;
 

@@ -20,7 +20,7 @@ export async function takeAccess(
   const stat = machine.stat(path);
   if (stat === undefined) return `ls -ld ${quoted}`;
   if (stat.isSymbolicLink()) return `rm ${quoted}`; // it leads to what is open to the agent
-  if (stat.uid === account.uid) return `chown root ${quoted} && chmod go-w ${quoted}`;
+  if (stat.uid === account.uid) return `chown -h root ${quoted} && chmod go-w ${quoted}`;
   const group = (await machine.groups()).find(({ gid }) => gid === stat.gid)?.name;
   const isByGroup = gids.includes(stat.gid) && ((stat.mode >> 3) & BITS[right]) !== 0;
   if (isByGroup && group !== undefined && group !== name && !wish.groups.includes(group)) {

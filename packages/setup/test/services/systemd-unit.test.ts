@@ -204,12 +204,21 @@ describe("what runs an agent", () => {
       "5",
       "--follow",
     ]);
-    assert.deepEqual(logsCommand("codebot", FLAVOURS.darwin), [
-      "tail",
+    assert.deepEqual(logsCommand("codebot", FLAVOURS.darwin)?.slice(3), [
+      "sh",
       "-n",
       "100",
       "/Library/Logs/agentbus-codebot.log",
     ]);
     assert.equal(logsCommand("codebot", FLAVOURS.alpine), undefined);
+  });
+
+  test("no control character of a log reaches the terminal of whoever looks at it", (context) => {
+    const dir = fs.mkdtempSync(join(tmpdir(), "agentbus-logs-"));
+    context.after(() => fs.rmSync(dir, { recursive: true }));
+    fs.writeFileSync(join(dir, "log"), "first\nsecond \u001b]0;owned\u0007\n");
+    const [program = "", ...args] = logsCommand("codebot", FLAVOURS.darwin, { lines: 1 }) ?? [];
+    const { stdout } = spawnSync(program, [...args.slice(0, -1), join(dir, "log")], { encoding: "utf8" });
+    assert.equal(stdout, "second ^[]0;owned^G\n");
   });
 });

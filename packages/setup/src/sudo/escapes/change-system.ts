@@ -91,7 +91,7 @@ export const CHANGE_SYSTEM: readonly EscapeRow[] = [
       pvcreate vgcreate vgchange vgimport dmsetup cryptsetup veracrypt mdadm multipath iscsiadm nbd-client nbd-server
       qemu-nbd hdparm sdparm nvme smartctl tgtadm targetcli dump restore dumpe2fs quotaon setquota edquota xfs_quota
       repquota diskdumpctl partclone partimage fsarchiver genisoimage mkisofs xorriso mksquashfs unsquashfs cdrecord
-      growisofs wodim isoinfo findmnt blkid vgcfgrestore`,
+      growisofs wodim isoinfo findmnt blkid vgcfgrestore vgcfgbackup`,
   },
   {
     kind: "system",
@@ -131,7 +131,7 @@ export const CHANGE_SYSTEM: readonly EscapeRow[] = [
       runc crun youki kata-runtime runsc buildah skopeo buildctl buildkitd img lxc lxd incus incusd lxc-start
       lxc-attach lxc-execute lxc-create lxc-usernsexec lima limactl colima multipass orb rkt singularity apptainer
       enroot ch-run udocker toolbox toolbx distrobox firejail firecfg bwrap bubblewrap nsjail minijail0 sandbox-exec
-      jexec jail iocage ezjail bastille vmctl qemu qemu-img qemu-io qemu-kvm qemu-storage-daemon kvm virsh
+      jexec jail iocage ezjail bastille vmctl qemu qemu-system qemu-img qemu-io qemu-kvm qemu-storage-daemon kvm virsh
       virt-manager virt-edit virt-customize virt-sysprep guestfish guestmount libguestfs-test-tool VBoxManage
       vboxmanage VBoxHeadless vmrun vmware-cmd prlctl prlexec xl xm cloud-hypervisor firecracker crosvm bhyve vmadm
       kubectl oc k3s k0s microk8s minikube kind k9s kubeadm kubelet rancher stern telepresence skaffold tilt devspace

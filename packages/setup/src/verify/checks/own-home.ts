@@ -1,7 +1,7 @@
 import { octal, shellQuote } from "@agentbus/core";
 import type { AgentCheck } from "../check.js";
 import type { Trouble } from "../finding.js";
-import { asAccount, closeToOthers } from "../mend.js";
+import { asAccount, closeToOthers, giveFileInHome } from "../mend.js";
 
 export const ofOwnHome: readonly AgentCheck[] = [
   {
@@ -48,8 +48,7 @@ export const ofOwnHome: readonly AgentCheck[] = [
       ];
       if (file.kind !== "file")
         return trouble("is no file", asAccount(name, `mv ${shellQuote(path)} ${shellQuote(`${path}.old`)}`));
-      if (file.uid !== account.uid)
-        return trouble("is not its own", `chown -h ${shellQuote(name)} ${shellQuote(path)}`);
+      if (file.uid !== account.uid) return trouble("is not its own", giveFileInHome(path, account));
       if ((file.mode & 0o077) === 0) return [];
       return trouble("is open to others", asAccount(name, closeToOthers(path)));
     },

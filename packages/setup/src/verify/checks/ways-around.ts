@@ -3,6 +3,7 @@ import type { Machine } from "../../machine.js";
 import type { AgentCheck, MachineCheck } from "../check.js";
 import type { Examination } from "../examination.js";
 import type { Trouble } from "../finding.js";
+import { SPOOLS_DIR } from "../../plan/plan-spool.js";
 import { asAccount } from "../mend.js";
 
 const SEARCH_WITHIN_MS = 20_000;
@@ -120,7 +121,6 @@ export const ofWaysAround: readonly (AgentCheck | MachineCheck)[] = [
 
 /** Where everybody may put things. */
 const SHARED_DIRS = ["/tmp", "/var/tmp", "/dev/shm"];
-const SPOOLS_DIR = "/var/spool/agentbus";
 
 interface Found {
   readonly path: string;
