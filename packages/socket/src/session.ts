@@ -25,6 +25,8 @@ import { cancelled, ServedMessage, type MessageHost } from "./served-message.js"
 
 /** Calls of one connection that are taken at a time. */
 const MAX_CALLS = 256;
+/** What it takes to keep a message, besides its text, in bytes or so: short ones take no less. */
+const MESSAGE_BYTES = 1_024;
 /** Longest text of a failure that is sent back, in characters. */
 const MAX_FAILURE_TEXT = 1_000;
 
@@ -258,9 +260,10 @@ export class Session implements ConnectionOwner, MessageHost {
 
   #handOut(message: ServedMessage, bytes: number, onConsumed?: () => void): void {
     if (message.isCall) this.#server.count(1, bytes);
-    this.account.budget.take(bytes, this.connection);
+    const held = bytes + MESSAGE_BYTES;
+    this.account.budget.take(held, this.connection);
     this.#server.onMessage(message, this, () => {
-      this.account.budget.give(bytes);
+      this.account.budget.give(held);
       onConsumed?.();
     });
   }
