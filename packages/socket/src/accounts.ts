@@ -1,4 +1,5 @@
 import { Budget } from "./budget.js";
+import { Patience } from "./patience.js";
 import { Line } from "./turns.js";
 
 /** What the connections of one account may hold of a server's memory, in bytes. */
@@ -11,6 +12,7 @@ export interface Account {
   readonly uid: number;
   readonly budget: Budget;
   readonly line: Line;
+  readonly patience: Patience;
   /** Those that are being turned away among them. */
   connections: number;
 }
@@ -28,7 +30,7 @@ export class Accounts {
   enter(uid: number): Account {
     let account = this.#accounts.get(uid);
     if (account === undefined) {
-      account = { uid, budget: new Budget(BUDGET_BYTES), line: new Line(), connections: 0 };
+      account = { uid, budget: new Budget(BUDGET_BYTES), line: new Line(), patience: new Patience(), connections: 0 };
       this.#accounts.set(uid, account);
     }
     account.connections++;

@@ -33,8 +33,6 @@ const DRAIN_MS = 30_000;
 /** Connections that wait to be accepted; the kernel's own limit (net.core.somaxconn) may be lower. */
 const BACKLOG = 1_024;
 
-const SETTLED = Promise.resolve();
-
 export interface ServerParts<Data> {
   readonly host: ChannelHost;
   readonly native: Native;
@@ -220,7 +218,7 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
         if (connection.isCongested) {
           // Its answer would only lie with those that this client does not take. Others have the turn meanwhile.
           void connection.whenClear().then(() => this.#waitForTurn(message, session, onConsumed));
-          return void SETTLED.then(done);
+          return queueMicrotask(done);
         }
         // A call keeps its place until it is handled, a message until there shall be the next.
         if (message.isCall) onConsumed();

@@ -27,6 +27,8 @@ import { cancelled, ServedMessage, type MessageHost } from "./served-message.js"
 const MAX_CALLS = 256;
 /** What it takes to keep a message, besides its text, in bytes or so: short ones take no less. */
 const MESSAGE_BYTES = 1_024;
+/** A frame that is refused takes as long as several that are not. */
+const REFUSED_UNITS = 8;
 /** Longest text of a failure that is sent back, in characters. */
 const MAX_FAILURE_TEXT = 1_000;
 
@@ -66,6 +68,7 @@ export class Session implements ConnectionOwner, MessageHost {
   #peerRoom = 0;
   #isGreeted = false;
   #isLeaving = false;
+  #isClosed = false;
   #messageBytes = 0;
   readonly #handshake: NodeJS.Timeout;
 
@@ -119,12 +122,13 @@ export class Session implements ConnectionOwner, MessageHost {
 
   /** Closes now; what is in work is aborted. */
   close(): void {
+    this.#isClosed = true;
     this.#abortAll("the server was closed");
     this.connection.end();
   }
 
   onFrame(kind: FrameKind, call: number, text: string, start: number, end: number): void {
-    if (this.#late.holds(kind, call, text, start, end)) return;
+    if (this.#isClosed || this.#late.holds(kind, call, text, start, end)) return;
     if (!this.#isGreeted) return this.#greet(kind, noteIn(text, start, end));
     switch (kind) {
       case Kind.call:
@@ -288,8 +292,10 @@ export class Session implements ConnectionOwner, MessageHost {
       else if (verdict.kind === "expired") this.#server.stats.expired++;
       use(verdict);
     };
-    if (judged instanceof Promise) this.#late.after(judged.then(decide));
-    else decide(judged);
+    if (judged instanceof Promise) return this.#late.after(judged.then(decide));
+    decide(judged);
+    const turn = this.account.patience.spend(judged.kind === "deliver" ? 1 : REFUSED_UNITS);
+    if (turn !== undefined) this.#late.after(turn);
   }
 
   #openIncoming(call: number): Incoming<unknown> {

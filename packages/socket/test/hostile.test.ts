@@ -161,6 +161,22 @@ test("answers that nobody takes are not made either where handlers take their ti
     await until(() => (text.match(/^A\d+ /gm)?.length ?? 0) === questions.length);
   }));
 
+test("one that takes its answers slowly gets all of them, however often it is waited for", () =>
+  inArena(async (arena) => {
+    const answer = "x".repeat(500_000);
+    await arena.serve(() => answer);
+    const socket = await arena.raw();
+    socket.pause();
+    let text = "";
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString().replaceAll("x", "")));
+    const answers = () => text.match(/^A\d+ /gm)?.length ?? 0;
+    socket.write(Array.from({ length: 100 }, (_, i) => `C${i + 1} ${envelope(arena)}\n`).join(""));
+    socket.resume();
+    await until(() => answers() === 100);
+    socket.write(`C1 ${envelope(arena)}\n`);
+    await until(() => answers() === 101);
+  }));
+
 test("calls that are given up at once take no more of the server's memory than calls may", () =>
   inArena(async (arena) => {
     await arena.serve(() => new Promise(() => undefined));
@@ -218,5 +234,32 @@ test("code of the server's own that throws on a refusal, or on the failure of a 
       await until(() => warnings.filter((text) => text.includes("of its own")).length >= 3);
     } finally {
       process.off("warning", listen);
+    }
+  }));
+
+test("however much comes from one account, everybody else has a turn after a part of it", () =>
+  inArena(async (arena) => {
+    let turn = 0;
+    const perTurn = new Map<number, number>();
+    const count = () => void perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1);
+    let clock = setImmediate(function next() {
+      turn++;
+      clock = setImmediate(next);
+    });
+    try {
+      const server = await arena.serve(count, { onRefused: count });
+      for (const [frame, most] of [
+        ['I0 {"no":"envelope"}\n', 100],
+        [`I0 ${envelope(arena)}\n`, 600],
+      ] as const) {
+        perTurn.clear();
+        const sockets = await Promise.all(Array.from({ length: 10 }, () => arena.raw()));
+        const before = server.stats.delivered + refused(server.stats);
+        for (const socket of sockets) socket.write(frame.repeat(1_000));
+        await until(() => server.stats.delivered + refused(server.stats) === before + 10_000);
+        assert.ok(Math.max(...perTurn.values()) <= most, `${Math.max(...perTurn.values())} in one turn`);
+      }
+    } finally {
+      clearImmediate(clock);
     }
   }));
