@@ -354,6 +354,24 @@ test("a source of which a value cannot be sent is told that no more of it is wan
     await until(() => isLeft);
   }));
 
+test("a stream whose first value came in time may last longer than the timeout of its call", () =>
+  inArena(async (arena) => {
+    let goOn: () => void = () => assert.fail("it has not begun");
+    await arena.serve(async function* () {
+      yield 1;
+      await new Promise<void>((resolve) => (goOn = resolve));
+      yield 2;
+    });
+    const client = await arena.connect();
+    const { data } = await client.call<AsyncIterable<number>>(null, { timeoutMs: 500 });
+    // Timers of one process come in order.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    goOn();
+    const values: number[] = [];
+    for await (const value of data) values.push(value);
+    assert.deepEqual(values, [1, 2]);
+  }));
+
 function locked(): ReadableStream {
   const stream = new ReadableStream();
   stream.getReader();
