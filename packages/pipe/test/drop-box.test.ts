@@ -205,3 +205,25 @@ async function untilEqual(read: () => Promise<string[]>, expected: string[]): Pr
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+test("whoever sends nothing but what is refused, however much, leaves everybody else a turn", () =>
+  inArena(async (arena) => {
+    let [turn, total] = [0, 0];
+    const perTurn = new Map<number, number>();
+    let clock = setImmediate(function next() {
+      turn++;
+      clock = setImmediate(next);
+    });
+    try {
+      const onRefused = () => {
+        total++;
+        perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1);
+      };
+      await (await arena.bus()).pipes({ onRefused }, () => undefined);
+      await arena.write(Buffer.from("x\n".repeat(100_000)));
+      await until(() => total === 100_000, "all of it is refused");
+      assert.ok(Math.max(...perTurn.values()) <= 1_000, `${Math.max(...perTurn.values())} in one turn`);
+    } finally {
+      clearImmediate(clock);
+    }
+  }));

@@ -1,14 +1,19 @@
 import { Budget } from "./budget.js";
+import { Patience } from "./patience.js";
 import { Line } from "./turns.js";
 
 /** What the connections of one account may hold of a server's memory, in bytes. */
 const BUDGET_BYTES = 64 * 1024 * 1024;
+/** Connections beside those that an account may have, that are told so; further ones are closed without a word, or they would take all descriptors. */
+const MAX_TURNED_AWAY = 64;
 
 /** What one account uses of a server. */
 export interface Account {
   readonly uid: number;
   readonly budget: Budget;
   readonly line: Line;
+  readonly patience: Patience;
+  /** Those that are being turned away among them. */
   connections: number;
 }
 
@@ -21,16 +26,25 @@ export class Accounts {
     this.#maxConnections = maxConnections;
   }
 
-  /** @returns undefined when it has as many connections as one account may; otherwise to be given back with `leave()` */
-  enter(uid: number): Account | undefined {
+  /** @returns what is to be given back with `leave()` */
+  enter(uid: number): Account {
     let account = this.#accounts.get(uid);
     if (account === undefined) {
-      account = { uid, budget: new Budget(BUDGET_BYTES), line: new Line(), connections: 0 };
+      account = { uid, budget: new Budget(BUDGET_BYTES), line: new Line(), patience: new Patience(), connections: 0 };
       this.#accounts.set(uid, account);
     }
-    if (account.connections >= this.#maxConnections) return undefined;
     account.connections++;
     return account;
+  }
+
+  /** Whether it has no more connections than one account may. */
+  hasRoom({ connections }: Account): boolean {
+    return connections <= this.#maxConnections;
+  }
+
+  /** Whether it has so many that there is no word for another. */
+  isFlooding({ connections }: Account): boolean {
+    return connections > this.#maxConnections + MAX_TURNED_AWAY;
   }
 
   leave(account: Account): void {

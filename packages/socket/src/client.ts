@@ -221,6 +221,11 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     this.stats.expired++;
   }
 
+  /** It is answered in time, and may take as long as it likes. */
+  onStream(call: PendingCall): void {
+    this.#deadlines.delete(call);
+  }
+
   onCallEnd(call: PendingCall): void {
     this.#deadlines.delete(call);
     this.#open--;

@@ -44,12 +44,18 @@ export class Doorkeeper {
     try {
       const peer = peerOf(socket, this.#native);
       account = this.#accounts.enter(peer.uid);
+      const hasRoom = this.#accounts.hasRoom(account);
+      if (this.#accounts.isFlooding(account)) {
+        this.leave(account);
+        socket.destroy();
+        return { reason: "too-many", detail: `uid ${peer.uid} floods it with connections`, sender };
+      }
       // Counted before anything is waited for: nobody gets in twice meanwhile.
       sender = await this.#host.senderOf(peer.uid);
       if (sender === undefined) {
         return this.#turnAway(socket, account, "not-allowed", `uid ${peer.uid} has no name at the moment`, sender);
       }
-      if (account === undefined) {
+      if (!hasRoom) {
         return this.#turnAway(socket, account, "too-many", "this account has as many connections as it may", sender);
       }
       if (!(await this.#mayEnter(sender, peer))) {

@@ -45,13 +45,16 @@ export interface FrameSink {
   onBadFrame(reason: "bad-frame" | "too-large", detail: string): void;
 }
 
+/** A piece of one byte takes a hundred to keep: so many are joined, or half a frame would take a gigabyte. */
+const MAX_PARTS = 1_024;
+
 const NEWLINE = 10;
 const BLANK = 32;
 const ZERO = 48;
 const MAX_CALL = 0xffff_ffff;
 const KINDS: ReadonlySet<string> = new Set(Object.values(Kind));
 
-/** Finds the frames in what comes in. A frame in many pieces is joined once, when its end is there. */
+/** Finds the frames in what comes in. A frame in many pieces is joined when its end is there. */
 export class FrameReader {
   readonly #maxBytes: number;
   readonly #sink: FrameSink;
@@ -83,6 +86,7 @@ export class FrameReader {
     const rest = end === 0 ? chunk : chunk.subarray(end);
     this.#parts.push(rest);
     this.#partBytes += rest.length;
+    if (this.#parts.length === MAX_PARTS) this.#parts = [Buffer.concat(this.#parts)];
     if (this.#partBytes > this.#maxBytes) this.#refuse("too-large", `a frame of more than ${this.#maxBytes} bytes`);
   }
 

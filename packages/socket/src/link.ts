@@ -34,6 +34,8 @@ export interface LinkHost {
   /** @returns whether there was room for it */
   onPush(message: ChannelMessage, bytes: number): boolean;
   onExpired(): void;
+  /** The answer of a call is a stream, and has begun. */
+  onStream(call: PendingCall): void;
   /** A call has ended, so there may be room for another. */
   onCallEnd(call: PendingCall): void;
   /** There is room for more messages. */
@@ -216,6 +218,7 @@ export class Link implements ConnectionOwner {
         return this.#forget(call);
       }
       call.answerWithStream(verdict.envelope, server, this.#openIncoming(call));
+      this.#client.onStream(call);
     });
   }
 

@@ -50,7 +50,7 @@ export interface Downstream {
   readonly room: Room;
   /** Sends one, and counts it. @throws what cannot be sent */
   readonly send: (value: unknown) => void | Promise<void>;
-  /** All was sent, or it broke off. */
+  /** All was sent, or it broke off. Called at most once. */
   readonly end: (failure?: unknown) => void;
 }
 
@@ -59,9 +59,11 @@ export interface Downstream {
  * the middle of a value that does not come.
  */
 export async function pump(source: AsyncIterable<unknown>, { room, send, end }: Downstream): Promise<void> {
-  const iterator = source[Symbol.asyncIterator]();
+  let iterator: AsyncIterator<unknown> | undefined;
   let isDone = false;
   try {
+    // Throws where somebody else reads the stream already.
+    iterator = source[Symbol.asyncIterator]();
     for (;;) {
       await room.when();
       if (room.isClosed) return;
@@ -74,11 +76,18 @@ export async function pump(source: AsyncIterable<unknown>, { room, send, end }: 
       await send(next.value);
     }
   } catch (error) {
-    isDone = true;
     end(error);
   } finally {
-    // Not awaited: a generator that hangs in the middle of a value would not return before it goes on.
-    if (!isDone) Promise.resolve(iterator.return?.()).catch(() => undefined);
+    if (!isDone) void leave(iterator);
+  }
+}
+
+/** Not to be awaited: a generator that hangs in the middle of a value does not return before it goes on. */
+async function leave(iterator: AsyncIterator<unknown> | undefined): Promise<void> {
+  try {
+    await iterator?.return?.();
+  } catch {
+    // Nobody wants anything of it any more.
   }
 }
 

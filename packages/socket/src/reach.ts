@@ -39,7 +39,8 @@ export async function reach(host: ChannelHost, native: Native, address: SocketAd
 
 async function explained(error: unknown, host: ChannelHost, address: SocketAddress, path: string): Promise<unknown> {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === "ENOENT" || code === "ECONNREFUSED") return nobody(address, path);
+  // ECONNRESET: it ended before it had accepted the connection.
+  if (["ENOENT", "ECONNREFUSED", "ECONNRESET"].includes(code ?? "")) return nobody(address, path);
   // Its queue of connections is full: it is there, and busy. Trying again helps.
   if (code === "EAGAIN") return new BusError("ERR_NO_PEER", `@${address.user}/${address.name} is too busy`, { path });
   if (code === "EACCES") return host.noAccess(error);

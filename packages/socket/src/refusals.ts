@@ -22,12 +22,21 @@ export class Refusals {
   add(reason: ChannelRefusalReason, detail: string, sender?: Sender): void {
     this.#stats.refused[reason] = (this.#stats.refused[reason] ?? 0) + 1;
     const refusal = { reason, detail: printable(detail), sender };
-    if (this.#onRefused !== undefined) return this.#onRefused(refusal);
+    if (this.#onRefused !== undefined) return this.#tell(refusal, this.#onRefused);
     const who = sender?.user ?? "somebody";
     const key = `${who} ${reason}`;
     if (this.#warned.has(key) || this.#warned.size >= MAX_WARNINGS) return;
     this.#warned.add(key);
     process.emitWarning(`${this.#what} refused what came from ${who}: ${reason}, ${refusal.detail}`, "AgentbusWarning");
+  }
+
+  /** What it throws would end the process, at the word of whoever was refused. */
+  #tell(refusal: ChannelRefusal, onRefused: (refusal: ChannelRefusal) => void): void {
+    try {
+      onRefused(refusal);
+    } catch (error) {
+      process.emitWarning(`onRefused failed: ${String(error)}`, "AgentbusWarning");
+    }
   }
 }
 

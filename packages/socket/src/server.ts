@@ -174,18 +174,7 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
       return;
     }
     this.#inWork++;
-    this.#turns.take(session.account.line, {
-      start: (done) => {
-        // A call keeps its place until it is handled, a message until there shall be the next.
-        if (message.isCall) onConsumed();
-        this.#run(message as ServedMessage<Data>, session, () => {
-          if (!message.isCall) onConsumed();
-          this.#inWork--;
-          done();
-          this.#lookIfIdle();
-        });
-      },
-    });
+    this.#waitForTurn(message as ServedMessage<Data>, session, onConsumed);
   }
 
   count(messages: number, bytes: number): void {
@@ -220,6 +209,27 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
     this.stats.connections++;
     this.#sessions.add(new Session(this, socket, facts));
     socket.resume();
+  }
+
+  #waitForTurn(message: ServedMessage<Data>, session: Session, onConsumed: () => void): void {
+    this.#turns.take(session.account.line, {
+      start: (done) => {
+        const { connection } = session;
+        if (connection.isCongested) {
+          // Its answer would only lie with those that this client does not take. Others have the turn meanwhile.
+          void connection.whenClear().then(() => this.#waitForTurn(message, session, onConsumed));
+          return queueMicrotask(done);
+        }
+        // A call keeps its place until it is handled, a message until there shall be the next.
+        if (message.isCall) onConsumed();
+        this.#run(message, session, () => {
+          if (!message.isCall) onConsumed();
+          this.#inWork--;
+          done();
+          this.#lookIfIdle();
+        });
+      },
+    });
   }
 
   #run(message: ServedMessage<Data>, session: Session, done: () => void): void {
@@ -264,8 +274,13 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
 
   #tell(error: unknown, message: SocketMessage): void {
     const { onError } = this.#options;
-    if (onError !== undefined) return onError(error, message);
-    process.emitWarning(`the handler of ${this.address} failed: ${failureText(error)}`, "AgentbusWarning");
+    let why = error;
+    try {
+      if (onError !== undefined) return onError(error, message);
+    } catch (another) {
+      why = another;
+    }
+    process.emitWarning(`the handler of ${this.address} failed: ${failureText(why)}`, "AgentbusWarning");
   }
 
   #lookIfIdle(): void {

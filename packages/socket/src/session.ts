@@ -25,6 +25,10 @@ import { cancelled, ServedMessage, type MessageHost } from "./served-message.js"
 
 /** Calls of one connection that are taken at a time. */
 const MAX_CALLS = 256;
+/** What it takes to keep a message, besides its text, in bytes or so: short ones take no less. */
+const MESSAGE_BYTES = 1_024;
+/** A frame that is refused takes as long as several that are not. */
+const REFUSED_UNITS = 8;
 /** Longest text of a failure that is sent back, in characters. */
 const MAX_FAILURE_TEXT = 1_000;
 
@@ -64,6 +68,7 @@ export class Session implements ConnectionOwner, MessageHost {
   #peerRoom = 0;
   #isGreeted = false;
   #isLeaving = false;
+  #isClosed = false;
   #messageBytes = 0;
   readonly #handshake: NodeJS.Timeout;
 
@@ -117,12 +122,13 @@ export class Session implements ConnectionOwner, MessageHost {
 
   /** Closes now; what is in work is aborted. */
   close(): void {
+    this.#isClosed = true;
     this.#abortAll("the server was closed");
     this.connection.end();
   }
 
   onFrame(kind: FrameKind, call: number, text: string, start: number, end: number): void {
-    if (this.#late.holds(kind, call, text, start, end)) return;
+    if (this.#isClosed || this.#late.holds(kind, call, text, start, end)) return;
     if (!this.#isGreeted) return this.#greet(kind, noteIn(text, start, end));
     switch (kind) {
       case Kind.call:
@@ -258,9 +264,10 @@ export class Session implements ConnectionOwner, MessageHost {
 
   #handOut(message: ServedMessage, bytes: number, onConsumed?: () => void): void {
     if (message.isCall) this.#server.count(1, bytes);
-    this.account.budget.take(bytes, this.connection);
+    const held = bytes + MESSAGE_BYTES;
+    this.account.budget.take(held, this.connection);
     this.#server.onMessage(message, this, () => {
-      this.account.budget.give(bytes);
+      this.account.budget.give(held);
       onConsumed?.();
     });
   }
@@ -285,8 +292,10 @@ export class Session implements ConnectionOwner, MessageHost {
       else if (verdict.kind === "expired") this.#server.stats.expired++;
       use(verdict);
     };
-    if (judged instanceof Promise) this.#late.after(judged.then(decide));
-    else decide(judged);
+    if (judged instanceof Promise) return this.#late.after(judged.then(decide));
+    decide(judged);
+    const turn = this.account.patience.spend(judged.kind === "deliver" ? 1 : REFUSED_UNITS);
+    if (turn !== undefined) this.#late.after(turn);
   }
 
   #openIncoming(call: number): Incoming<unknown> {

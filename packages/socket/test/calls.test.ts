@@ -316,3 +316,64 @@ test("what a program gets wrong is a TypeError that says so", () =>
     await assert.rejects(client.call(1, { timeoutMs: 0 }), TypeError);
     await assert.rejects(client.call(1, { urgency: 1 } as never), TypeError);
   }));
+
+test("a stream that somebody else reads already breaks off with that reason, on either side", () =>
+  inArena(async (arena) => {
+    await arena.serve(async ({ data }: SocketMessage) => {
+      if (data === "give") return locked();
+      try {
+        for await (const value of data as AsyncIterable<unknown>) assert.fail(String(value));
+        return "complete";
+      } catch (error) {
+        return String(error);
+      }
+    });
+    const client = await arena.connect();
+    const { data } = await client.call<AsyncIterable<unknown>>("give");
+    await assert.rejects(async () => {
+      for await (const value of data) assert.fail(String(value));
+    }, /locked/);
+    assert.match(String((await client.call(locked())).data), /locked/);
+  }));
+
+test("a source of which a value cannot be sent is told that no more of it is wanted", () =>
+  inArena(async (arena) => {
+    let isLeft = false;
+    await arena.serve(async function* () {
+      try {
+        yield 1;
+        yield "x".repeat(arena.maxEnvelopeBytes);
+      } finally {
+        isLeft = true;
+      }
+    });
+    const { data } = await (await arena.connect()).call<AsyncIterable<unknown>>();
+    await assert.rejects(async () => {
+      for await (const value of data) assert.equal(value, 1);
+    });
+    await until(() => isLeft);
+  }));
+
+test("a stream whose first value came in time may last longer than the timeout of its call", () =>
+  inArena(async (arena) => {
+    let goOn: () => void = () => assert.fail("it has not begun");
+    await arena.serve(async function* () {
+      yield 1;
+      await new Promise<void>((resolve) => (goOn = resolve));
+      yield 2;
+    });
+    const client = await arena.connect();
+    const { data } = await client.call<AsyncIterable<number>>(null, { timeoutMs: 500 });
+    // Timers of one process come in order.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    goOn();
+    const values: number[] = [];
+    for await (const value of data) values.push(value);
+    assert.deepEqual(values, [1, 2]);
+  }));
+
+function locked(): ReadableStream {
+  const stream = new ReadableStream();
+  stream.getReader();
+  return stream;
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { Socket } from "node:net";
+import { createConnection, type Socket } from "node:net";
 import { test } from "node:test";
 import { isBusError } from "@agentbus/core";
 import { inArena, type SocketArena } from "./support/socket-arena.js";
@@ -134,4 +134,132 @@ test("one that connects and says nothing is no obstacle, and an account has so m
     for (const socket of silent) socket.destroy();
     await until(() => server.peers.length === 1);
     assert.equal((await (await arena.connect()).call("y")).data, "y");
+  }));
+
+test("answers that nobody takes are not made either where handlers take their time", () =>
+  inArena(async (arena) => {
+    let made = 0;
+    const answer = "x".repeat(500_000);
+    await arena.serve(async ({ data }) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (data !== "big") return data;
+      made++;
+      return answer;
+    });
+    const neighbour = await arena.connect();
+    const socket = await arena.raw();
+    socket.pause();
+    const questions = Array.from({ length: 250 }, (_, i) => `C${i + 1} ${envelope(arena, { data: "big" })}\n`);
+    socket.write(questions.join(""));
+    await until(() => made > 0);
+    for (let i = 0; i < 200; i++) assert.equal((await neighbour.call(i)).data, i);
+    // Those that ran side by side when it was seen that it takes none, and a few before them.
+    assert.ok(made < 40, `${made} answers of half a megabyte were made for somebody who reads none`);
+    let text = "";
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString().replaceAll("x", "")));
+    socket.resume();
+    await until(() => (text.match(/^A\d+ /gm)?.length ?? 0) === questions.length);
+  }));
+
+test("one that takes its answers slowly gets all of them, however often it is waited for", () =>
+  inArena(async (arena) => {
+    const answer = "x".repeat(500_000);
+    await arena.serve(() => answer);
+    const socket = await arena.raw();
+    socket.pause();
+    let text = "";
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString().replaceAll("x", "")));
+    const answers = () => text.match(/^A\d+ /gm)?.length ?? 0;
+    socket.write(Array.from({ length: 100 }, (_, i) => `C${i + 1} ${envelope(arena)}\n`).join(""));
+    socket.resume();
+    await until(() => answers() === 100);
+    socket.write(`C1 ${envelope(arena)}\n`);
+    await until(() => answers() === 101);
+  }));
+
+test("calls that are given up at once take no more of the server's memory than calls may", () =>
+  inArena(async (arena) => {
+    await arena.serve(() => new Promise(() => undefined));
+    const socket = await arena.raw();
+    const text = envelope(arena);
+    let number = 0;
+    // 64 MiB for an account, and at least 1 KiB for each message.
+    const most = 80_000;
+    const isRead = () => {
+      const calls = Array.from({ length: 1_000 }, () => `C${++number} ${text}\nK${number}\n`);
+      return new Promise<boolean>((resolve) => {
+        const timer = setInterval(() => resolve(false), 500);
+        socket.write(calls.join(""), () => (clearInterval(timer), resolve(true)));
+      });
+    };
+    while (await isRead()) assert.ok(number < most, `${number} calls that nobody waits for are kept`);
+  }));
+
+test("of connections without end that do not go when they are turned away, only some are kept to be told why", () =>
+  inArena(async (arena) => {
+    const server = await arena.serve(({ data }) => data, { maxConnectionsPerUser: 4, onRefused: () => undefined });
+    let [ended, told] = [0, 0];
+    const sockets = Array.from({ length: 300 }, () => {
+      const socket = createConnection({ path: arena.path, allowHalfOpen: true });
+      socket.on("data", (chunk: Buffer) => (told += chunk.toString().startsWith("X0") ? 1 : 0));
+      socket.on("end", () => ended++);
+      return socket.on("error", () => undefined);
+    });
+    await until(() => ended === 296);
+    assert.equal(server.stats.refused["too-many"], 296);
+    assert.ok(told > 0 && told < 296, `${told} were told`);
+    for (const socket of sockets) socket.destroy();
+  }));
+
+test("code of the server's own that throws on a refusal, or on the failure of a handler, does not end it", () =>
+  inArena(async (arena) => {
+    const warnings: string[] = [];
+    const listen = ({ message }: Error) => void warnings.push(message);
+    process.on("warning", listen);
+    try {
+      const fails = () => {
+        throw new Error("of its own");
+      };
+      await arena.serve(
+        ({ data, isCall }) => {
+          if (!isCall) throw new Error("no");
+          return data;
+        },
+        { onRefused: fails, onError: fails, concurrency: 1 },
+      );
+      const client = await arena.connect();
+      (await arena.raw()).write("I0 {}\nZ0\n");
+      await client.send(1);
+      assert.equal((await client.call(2)).data, 2);
+      await until(() => warnings.filter((text) => text.includes("of its own")).length >= 3);
+    } finally {
+      process.off("warning", listen);
+    }
+  }));
+
+test("however much comes from one account, everybody else has a turn after a part of it", () =>
+  inArena(async (arena) => {
+    let turn = 0;
+    const perTurn = new Map<number, number>();
+    const count = () => void perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1);
+    let clock = setImmediate(function next() {
+      turn++;
+      clock = setImmediate(next);
+    });
+    try {
+      const server = await arena.serve(count, { onRefused: count });
+      for (const [frame, most] of [
+        ['I0 {"no":"envelope"}\n', 100],
+        [`I0 ${envelope(arena)}\n`, 600],
+      ] as const) {
+        perTurn.clear();
+        const sockets = await Promise.all(Array.from({ length: 10 }, () => arena.raw()));
+        const before = server.stats.delivered + refused(server.stats);
+        for (const socket of sockets) socket.write(frame.repeat(1_000));
+        await until(() => server.stats.delivered + refused(server.stats) === before + 10_000);
+        assert.ok(Math.max(...perTurn.values()) <= most, `${Math.max(...perTurn.values())} in one turn`);
+      }
+    } finally {
+      clearImmediate(clock);
+    }
   }));

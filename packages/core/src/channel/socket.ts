@@ -130,7 +130,10 @@ export type CompleteConnectOptions = ConnectOptions &
   };
 
 export interface CallOptions extends SendOptions {
-  /** How long to wait for the answer, in milliseconds; then the call is cancelled at the server, too. @default the connection's */
+  /**
+   * How long to wait for the answer, or for the beginning of one that is a stream, in milliseconds; then the call is cancelled at the
+   * server, too. @default the connection's
+   */
   readonly timeoutMs?: number | undefined;
   /**
    * Doing it twice does no harm: when the connection is lost before the answer, the call is made again on the next one, under the same

@@ -32,17 +32,24 @@ export class FirstNames {
   add(name: string): void {
     if (this.#last !== undefined && name > this.#last) return;
     this.#names.push(name);
-    if (this.#names.length === this.#limit) this.#cut();
+    if (this.#names.length >= this.#limit) this.#cut();
   }
 
-  /** All that are kept, the last one first; to be called once. */
+  /** All that are kept, each once, the last one first; to be called once. */
   lastFirst(): string[] {
+    this.#sort();
     if (this.#names.length > this.#max) this.#cut();
-    return this.#names.sort().reverse();
+    return this.#names.reverse();
+  }
+
+  /** A name may be met by a reading and told of by an event. */
+  #sort(): void {
+    this.#names = this.#names.sort().filter((name, at, names) => name !== names[at - 1]);
   }
 
   #cut(): void {
-    this.#names.sort();
+    this.#sort();
+    if (this.#names.length <= this.#max) return;
     this.#names.length = this.#max;
     this.#last = this.#names.at(-1);
   }

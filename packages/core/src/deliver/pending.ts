@@ -11,8 +11,6 @@ import { Listing } from "./listing.js";
 const LOOK_SHARE = 20;
 /** Names that are kept of a listing, 12 MB of them: as many as a subscription holds by default. */
 const MAX_KEPT = 100_000;
-/** Arrivals during a long reading that are remembered. */
-const MAX_NOTICED = 1_000;
 
 type Places = Pick<SubscriptionDirectories, "new" | "retry" | "path">;
 
@@ -46,9 +44,8 @@ export class Pending {
   #hasMoreStrays = false;
   #isStale = true;
   #areRetriesStale = true;
-  #isReading = false;
-  /** During the reading. */
-  #noticed: string[] = [];
+  /** The reading that is under way. */
+  #reading: Listing | undefined;
   #isGapPossible = false;
   #nextDueMs = Infinity;
   #readAgainAt = 0;
@@ -78,8 +75,9 @@ export class Pending {
   notice(name: string): void {
     // Such as the `.wake-…` of somebody who put something into `retry/`.
     if (!isMessageFile(name)) return this.invalidate();
-    if (this.#isReading && this.#noticed.length < MAX_NOTICED) this.#noticed.push(name);
-    if (this.#isReading || this.#isGapPossible) this.#isStale = true;
+    // A reading may meet a message and miss an earlier one of the same sender, whatever else comes meanwhile.
+    this.#reading?.names.add(name);
+    if (this.#reading !== undefined || this.#isGapPossible) this.#isStale = true;
     // The listing that makes it current will find this one too.
     if (!this.#isStale) this.#arrivals.enter(name);
   }
@@ -167,7 +165,7 @@ export class Pending {
       const listing = new Listing(this.#maxKept);
       const reading = listing.read(this.#spool.fileSystem, this.#directories.new.base);
       if (reading === undefined) return this.#replace(listing, began);
-      this.#isReading = true;
+      this.#reading = listing;
       return reading.then(
         () => this.#replace(listing, began),
         (error: unknown) => this.#fail(error),
@@ -178,8 +176,7 @@ export class Pending {
   }
 
   #fail(error: unknown): never {
-    this.#isReading = false;
-    this.#noticed = [];
+    this.#reading = undefined;
     this.invalidate();
     throw fromErrno(error, "look for messages in", this.#directories.path);
   }
@@ -199,10 +196,8 @@ export class Pending {
   }
 
   #replace({ names, strays, hasMoreStrays }: Listing, began: number): void {
-    this.#isReading = false;
+    this.#reading = undefined;
     this.#arrivals.replace(names);
-    // The reading may have met a message and missed an earlier one of the same sender, of which an event has told by now.
-    for (const name of this.#noticed.splice(0)) this.#arrivals.enter(name);
     this.#strays = strays;
     this.#hasMoreStrays = hasMoreStrays;
     const now = performance.now();

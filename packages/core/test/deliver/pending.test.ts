@@ -123,6 +123,33 @@ test("an urgent message that a long listing has missed comes before a later one 
   assert.deepEqual([pending.take()?.name, pending.take()?.name], [first, second]);
 });
 
+test("the same holds however many others arrive during the listing", async () => {
+  for (let n = 0; n < 3_000; n++) arrive();
+  const [first, second] = [names.messageFile(0, names.ulid()), names.messageFile(0, names.ulid())];
+  const readdirInPortions = function* (path: Path) {
+    yield* nodeFileSystem.readdirInPortions(path);
+    for (let n = 0; n < 2_000; n++) pending.notice(arrive());
+    for (const name of [first, second]) pending.notice(name);
+    yield [second];
+  };
+  pending = new Pending({ fileSystem: { ...fileSystem, readdirInPortions } }, places);
+  await pending.look();
+  assert.deepEqual([pending.take()?.name, pending.take()?.name], [first, second]);
+});
+
+test("a listing that takes the kernel several calls is not used before events have told of what it has missed", async () => {
+  const [first, second] = [names.messageFile(0, names.ulid()), names.messageFile(0, names.ulid())];
+  const readdirInPortions = function* () {
+    const met = Array.from({ length: 500 }, () => names.messageFile(5, names.ulid()));
+    // Within the next turn of the event loop, as the kernel's events come.
+    setImmediate(() => setImmediate(() => [first, second].forEach((name) => pending.notice(name))));
+    yield [...met, second];
+  };
+  pending = new Pending({ fileSystem: { ...fileSystem, readdirInPortions } }, places);
+  await pending.look();
+  assert.deepEqual([pending.take()?.name, pending.take()?.name], [first, second]);
+});
+
 test("junk without end is told of in parts, and does not hold up messages", async () => {
   for (let n = 0; n < 10_020; n++) fs.linkSync(blank(), join(dir, "new", `junk ${n}`));
   const name = arrive();

@@ -1,6 +1,8 @@
 import { isUtf8 } from "node:buffer";
 
 const NEWLINE = 0x0a;
+/** A piece of one byte takes a hundred to keep: so many are joined. */
+const MAX_PARTS = 1_024;
 /** What a decoder puts in the place of what is not UTF-8, unless it stood there before. */
 const REPLACEMENT = "\ufffd";
 
@@ -55,6 +57,7 @@ export class Frames {
     if (bytes.length === 0 || this.#isSkipping) return;
     this.#parts.push(Buffer.from(bytes));
     this.#length += bytes.length;
+    if (this.#parts.length === MAX_PARTS) this.#parts = [Buffer.concat(this.#parts)];
   }
 
   #join(bytes: Buffer): Buffer {

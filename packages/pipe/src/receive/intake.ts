@@ -2,6 +2,9 @@ import type { ChannelHost, ChannelRefusal } from "@agentbus/core";
 import { DropBox, type OpenedFifo } from "./drop-box.js";
 import { IncomingPipe, type IncomingPipeEvents } from "./incoming-pipe.js";
 
+/** Of the time, looking for pipes in a box that is full of them may take one part in so many. */
+const LOOK_SHARE = 20;
+
 type Watcher = Awaited<ReturnType<ChannelHost["watchDirectory"]>>;
 
 /**
@@ -22,6 +25,8 @@ export class Intake {
   #isClosed = false;
   #isLooking = false;
   #isLookDue = false;
+  /** By performance.now(). */
+  #lookAgainAt = 0;
 
   constructor(
     host: ChannelHost,
@@ -46,7 +51,7 @@ export class Intake {
     });
     if (this.#isClosed) return this.#watcher.close();
     this.#stopLooking = this.#host.everyNowAndThen(async () => this.#look());
-    this.#look();
+    void this.#look();
   }
 
   /** Takes no further pipes. */
@@ -71,22 +76,34 @@ export class Intake {
   #lookSoon(): void {
     if (this.#isLookDue) return;
     this.#isLookDue = true;
-    setImmediate(() => {
+    const look = () => {
       this.#isLookDue = false;
-      this.#look();
-    });
+      if (this.#isLooking) this.#lookSoon();
+      else void this.#look();
+    };
+    const waitMs = this.#lookAgainAt - performance.now();
+    if (waitMs <= 0 && !this.#isLooking) setImmediate(look);
+    else setTimeout(look, Math.max(1, waitMs)).unref();
   }
 
-  #look(): void {
+  /** However many a neighbour has put in, others' messages are received meanwhile. Never rejects. */
+  async #look(): Promise<void> {
     if (this.#isClosed || this.#isLooking) return;
     this.#isLooking = true;
+    const began = performance.now();
+    let portions = 0;
     try {
       for (const pipe of this.#open.values()) this.#lookAt(pipe);
-      for (const names of this.#box.names()) for (const name of names) this.#examine(name);
+      for (const names of this.#box.names()) {
+        if (portions++ > 0) await nextTurn();
+        if (this.#isClosed) return;
+        for (const name of names) this.#examine(name);
+      }
     } catch (error) {
       process.emitWarning(this.#host.refusedByKernel(error, "look into", this.#box.path).message, "AgentbusWarning");
     } finally {
       this.#isLooking = false;
+      if (portions > 1) this.#lookAgainAt = performance.now() + LOOK_SHARE * (performance.now() - began);
     }
   }
 
@@ -125,4 +142,8 @@ export class Intake {
     this.#open.set(name, pipe);
     pipe.probe();
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

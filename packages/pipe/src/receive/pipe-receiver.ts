@@ -18,7 +18,7 @@ import { Turns } from "./turns.js";
 
 const DEFAULTS = Object.freeze({ concurrency: 1, maxPipesPerSender: 8 });
 const DRAIN_MS = 30_000;
-/** Messages that are handed on before the other pipes are looked at again. */
+/** Messages that are handed on, or refused, before the other pipes are looked at again. */
 const IN_A_ROW = 64;
 
 /**
@@ -46,6 +46,7 @@ export class PipeReceiver<Data> implements Pipes<Data> {
   #running = 0;
   #handed = 0;
   #isPumping = false;
+  #isPumpDue = false;
   #reading: "nobody" | "iterator" | "handler" = "nobody";
   #isDraining = false;
   #closed: Promise<void> | undefined;
@@ -152,7 +153,7 @@ export class PipeReceiver<Data> implements Pipes<Data> {
         if (resolve !== undefined) resolve({ done: false, value: message });
         else this.#work(message);
         if (++inARow === IN_A_ROW) {
-          setImmediate(() => this.#pump());
+          this.#pumpSoon();
           break;
         }
       }
@@ -162,6 +163,15 @@ export class PipeReceiver<Data> implements Pipes<Data> {
     if (!this.#isDrained) return;
     for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
     for (const wake of this.#onIdle.splice(0)) wake();
+  }
+
+  #pumpSoon(): void {
+    if (this.#isPumpDue) return;
+    this.#isPumpDue = true;
+    setImmediate(() => {
+      this.#isPumpDue = false;
+      this.#pump();
+    });
   }
 
   /** To an iterator. Whoever takes one message after another gives the event loop a turn now and then, and others' pipes are read. */
@@ -177,8 +187,12 @@ export class PipeReceiver<Data> implements Pipes<Data> {
     return this.#handler === undefined ? this.#waiting.length > 0 : this.#running < concurrency;
   }
 
-  /** The next message, in turn; what is none is dealt with on the way, and counts as its sender's turn. */
+  /**
+   * The next message, in turn; what is none is dealt with on the way, and counts as its sender's turn. After much of that the rest is left
+   * to the next turn of the event loop: whoever sends nothing else must not keep others' pipes from being read.
+   */
   #poll(): ChannelMessage<Data> | undefined {
+    let inARow = 0;
     for (let pipe; this.#closed === undefined && (pipe = this.#turns.next) !== undefined;) {
       // Before its next message comes everybody else's.
       this.#turns.pass();
@@ -187,6 +201,10 @@ export class PipeReceiver<Data> implements Pipes<Data> {
       if (pipe.isFinished) this.#intake.forget(pipe);
       const message = item === undefined ? undefined : this.#messageOf(item, pipe);
       if (message !== undefined) return message;
+      if (++inARow === IN_A_ROW) {
+        this.#pumpSoon();
+        return undefined;
+      }
     }
     return undefined;
   }

@@ -14,8 +14,5 @@ export async function openPipe(host: ChannelHost, address: string, options: Pipe
       fix: "agentbus status shows who is there",
     });
   }
-  const sender = new PipeSender(host, { user, uid, address }, writer, options);
-  const close = () => void sender.close();
-  options.signal?.addEventListener("abort", close, { once: true });
-  return sender;
+  return new PipeSender(host, { user, uid, address }, writer, options);
 }
