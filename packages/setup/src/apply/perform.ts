@@ -31,7 +31,7 @@ export async function perform(change: Change, workshop: Workshop): Promise<void>
   const { machine, ledger, onMoment = () => undefined } = workshop;
   await onMoment({ change, at: "begun" });
   if (change.ifStill === true && (await change.hasTakenEffect(machine))) {
-    if (change.forgets !== undefined) await ledger.forget(change.forgets);
+    for (const key of change.forgets ?? []) await ledger.forget(key);
     return onMoment({ change, at: "done" });
   }
   if (change.origin !== undefined) await ledger.note(change.origin);
@@ -41,7 +41,7 @@ export async function perform(change: Change, workshop: Workshop): Promise<void>
   await onMoment({ change, at: "acted" });
   const isDone = change.believesExitCode === true ? !hasFailed : await hasTakenEffect(change, machine);
   if (!isDone) throw failed(change, complaint);
-  if (change.forgets !== undefined) await ledger.forget(change.forgets);
+  for (const key of change.forgets ?? []) await ledger.forget(key);
   if (change.forgetsAgent !== undefined) await ledger.forgetAgent(change.forgetsAgent);
   await onMoment({ change, at: "done" });
 }

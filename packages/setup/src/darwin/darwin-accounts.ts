@@ -169,7 +169,7 @@ async function removeMember(machine: Machine, { user, group, isHuman }: Membersh
       title: `take ${user} out of group ${group}`,
       action: run(["dseditgroup", "-o", "edit", "-d", user, "-t", "user", group]),
       ...(isHuman ? { remarks: [`programs of ${user} that run keep it until they end`] } : {}),
-      forgets: `member:${group}:${user}`,
+      forgets: [`member:${group}:${user}`],
       hasTakenEffect: async (on) => !(await isListed(on)),
     },
   ];
@@ -208,7 +208,7 @@ async function removeGroup(machine: Machine, { name, gid }: { name: string; gid:
       id: `${name}/group-removed`,
       title: `delete group ${name}, gid ${gid}`,
       action: run(["dseditgroup", "-q", "-o", "delete", name]),
-      forgets: `group:${name}`,
+      forgets: [`group:${name}`],
       hasTakenEffect: isGone,
     },
   ];

@@ -20,8 +20,8 @@ export interface Change {
   readonly hasTakenEffect: (machine: Machine) => Promise<boolean>;
   /** What the ledger notes before the action runs, so that what a crash left behind is known to be ours. */
   readonly origin?: Origin;
-  /** The ledger forgets this key afterwards: of a removal. */
-  readonly forgets?: string;
+  /** The ledger forgets these keys afterwards: of a removal. */
+  readonly forgets?: readonly string[];
   /** The ledger notes before the action that nobody gets this uid again. */
   readonly retires?: { readonly uid: number; readonly name: string };
   /** The ledger forgets everything of this agent afterwards, "" for what is nobody's: the last step of a removal. */

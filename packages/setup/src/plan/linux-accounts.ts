@@ -116,7 +116,7 @@ async function removeMember(machine: Machine, { user, group, isHuman }: Membersh
         argv: isBusybox(machine) ? ["delgroup", user, group] : ["gpasswd", "--delete", user, group],
       },
       ...(isHuman ? { remarks: [`programs of ${user} that run keep it until they end`] } : {}),
-      forgets: `member:${group}:${user}`,
+      forgets: [`member:${group}:${user}`],
       hasTakenEffect: isNone,
     },
   ];
@@ -144,7 +144,7 @@ async function removeGroup(machine: Machine, { name, gid }: { name: string; gid:
       id: `${name}/group-removed`,
       title: `delete group ${name}, gid ${gid}`,
       action: { kind: "run", argv: isBusybox(machine) ? ["delgroup", name] : ["groupdel", name] },
-      forgets: `group:${name}`,
+      forgets: [`group:${name}`],
       hasTakenEffect: isGone,
     },
   ];

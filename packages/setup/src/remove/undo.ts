@@ -14,7 +14,7 @@ export function undoing(entries: readonly Origin[]): Change[] {
             ? `take back ${key.replace(/^command:/, "")}`
             : `give ${key.replace(/^setting:/, "")} its old value ${before}`,
         action: { kind: "run", argv: undo },
-        forgets: key,
+        forgets: [key],
         ...proofOf(undo),
       } satisfies Change,
     ];
@@ -41,37 +41,48 @@ function proofOf(undo: readonly string[]): Pick<Change, "hasTakenEffect" | "beli
   }
 }
 
-/** A file that setup wrote, or a directory that it made and that is empty by now. */
+/**
+ * A file that setup wrote, or a directory that it made and that is empty by now. The ledger forgets files of systemd only when systemd
+ * has: see `reloading`.
+ */
 export function fileRemoval(machine: Machine, { key }: Origin): Change[] {
   const isDirectory = key.startsWith("directory:");
   const path = key.slice(key.indexOf(":") + 1);
-  if (machine.stat(path) === undefined) return [];
+  const forgets = isOfSystemd(machine, key) ? {} : { forgets: [key] };
+  if (machine.stat(path) === undefined) {
+    if (forgets.forgets === undefined) return [];
+    return [
+      {
+        id: removalId(key),
+        title: `forget ${path}, which is gone`,
+        action: { kind: "note" },
+        ...forgets,
+        hasTakenEffect: () => Promise.resolve(true),
+      },
+    ];
+  }
   return [
     {
-      id: `${key}/removed`,
+      id: removalId(key),
       title: `remove ${path}`,
       action: isDirectory
         ? { kind: "run", argv: ["rmdir", path] }
         : { kind: "remove", path, before: machine.read(path) },
-      forgets: key,
+      ...forgets,
       hasTakenEffect: (on) => Promise.resolve(on.stat(path) === undefined),
     },
   ];
 }
 
-/** systemd forgets units whose files are gone; one that has failed only when it is told to. */
+/**
+ * systemd forgets units whose files are gone; one that has failed only when it is told to. The ledger forgets the files last of all, so
+ * that a removal that was stopped in between does this again.
+ */
 export function reloading(machine: Machine, name: string, entries: readonly Origin[]): Change[] {
-  const paths = entries.flatMap(({ key }) => (key.startsWith("file:/etc/systemd/") ? [key.slice("file:".length)] : []));
-  if (!machine.flavour.hasSystemd || paths.length === 0) return [];
-  const units = paths.filter((path) => path.endsWith(".service")).map((path) => path.slice(path.lastIndexOf("/") + 1));
+  const keys = entries.flatMap(({ key }) => (isOfSystemd(machine, key) ? [key] : []));
+  if (keys.length === 0) return [];
+  const units = keys.filter((key) => key.endsWith(".service")).map((key) => key.slice(key.lastIndexOf("/") + 1));
   return [
-    {
-      id: `${name}/systemd-reload`,
-      title: "let systemd read its files again",
-      action: { kind: "run", argv: ["systemctl", "daemon-reload"] },
-      believesExitCode: true,
-      hasTakenEffect: () => Promise.resolve(true),
-    },
     ...units.map((unit): Change => ({
       id: `${name}/systemd-forgets:${unit}`,
       title: `let systemd forget that ${unit} has failed`,
@@ -79,5 +90,22 @@ export function reloading(machine: Machine, name: string, entries: readonly Orig
       ifStill: true,
       hasTakenEffect: async (on) => !(await on.run(["systemctl", "is-failed", unit])).stdout.startsWith("failed"),
     })),
+    {
+      id: `${name}/systemd-reload`,
+      title: "let systemd read its files again",
+      action: { kind: "run", argv: ["systemctl", "daemon-reload"] },
+      forgets: keys,
+      needs: keys.map(removalId),
+      believesExitCode: true,
+      hasTakenEffect: () => Promise.resolve(true),
+    },
   ];
+}
+
+function removalId(key: string): string {
+  return `${key}/removed`;
+}
+
+function isOfSystemd({ flavour }: Machine, key: string): boolean {
+  return flavour.hasSystemd && key.startsWith("file:/etc/systemd/");
 }
