@@ -6,8 +6,8 @@ import { writeRootFile } from "./system/root-file.js";
 
 /**
  * What the ledger notes about a thing that setup makes or changes, before it does: `key` says which thing ("account:codebot",
- * "group:agents", "member:agents:alice", "file:/etc/sudoers.d/60-agentbus-codebot", "setting:pmset.sleep"). Only what has an
- * entry is ever removed.
+ * "group:agents", "member:agents:alice", "file:/etc/sudoers.d/60-agentbus-codebot", "setting:pmset.sleep"), or which step still
+ * has to follow ("due:codebot/service-started"). Only what has an entry is ever removed.
  */
 export interface Origin {
   readonly key: string;

@@ -35,6 +35,7 @@ export async function perform(change: Change, workshop: Workshop): Promise<void>
     return onMoment({ change, at: "done" });
   }
   if (change.origin !== undefined) await ledger.note(change.origin);
+  for (const due of change.makesDue ?? []) await ledger.note(due);
   if (change.retires !== undefined) await ledger.retire(change.retires.uid, change.retires.name);
   await onMoment({ change, at: "noted" });
   const { complaint, hasFailed } = await act(change, workshop);

@@ -20,8 +20,13 @@ export interface Change {
   readonly hasTakenEffect: (machine: Machine) => Promise<boolean>;
   /** What the ledger notes before the action runs, so that what a crash left behind is known to be ours. */
   readonly origin?: Origin;
-  /** The ledger forgets these keys afterwards: of a removal. */
+  /** The ledger forgets these keys afterwards: of a removal, or of what was due. */
   readonly forgets?: readonly string[];
+  /**
+   * The ledger notes these before the action: commands that have to follow it, and are planned until they have. Once the file is written,
+   * nothing else tells that a service still runs as the file said before.
+   */
+  readonly makesDue?: readonly Origin[];
   /** The ledger notes before the action that nobody gets this uid again. */
   readonly retires?: { readonly uid: number; readonly name: string };
   /** The ledger forgets everything of this agent afterwards, "" for what is nobody's: the last step of a removal. */

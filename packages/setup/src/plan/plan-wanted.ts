@@ -16,14 +16,25 @@ export async function planWanted(planning: Planning, wanted: Wanted, agent?: str
   }
   const written = new Set<string>();
   for (const file of files) {
-    const changes = planFile(planning, file, agent);
+    const followers = commands.filter(({ afterFiles = [] }) => afterFiles.includes(file.id));
+    const changes = planFile(planning, file, agent).map((change) =>
+      change.action.kind === "write" && followers.length > 0
+        ? { ...change, makesDue: followers.map(({ id }) => dueOf(id, agent)) }
+        : change,
+    );
     if (changes.length > 0) written.add(file.id);
     planning.changes.push(...changes);
   }
   for (const command of commands) {
-    const isDue = (command.afterFiles ?? []).some((id) => written.has(id));
+    const isDue =
+      planning.ledger.has(dueOf(command.id, agent).key) || (command.afterFiles ?? []).some((id) => written.has(id));
     if (isDue || !(await command.isDone(planning.machine))) planning.changes.push(changeOf(command, agent));
   }
+}
+
+/** What the ledger notes of a command that has to follow a file, until it has. */
+function dueOf(id: string, agent: string | undefined): Origin {
+  return { key: `due:${id}`, how: "made", ...(agent === undefined ? {} : { agent }) };
 }
 
 function planFile({ machine, ledger, conflicts }: Planning, file: WantedFile, agent: string | undefined): Change[] {
@@ -119,6 +130,7 @@ function changeOf(command: WantedCommand, agent: string | undefined): Change {
     ...(remarks === undefined ? {} : { remarks }),
     ...(isOptional === undefined ? {} : { isOptional }),
     ...(origin === undefined ? {} : { origin }),
+    ...(command.afterFiles === undefined ? {} : { forgets: [dueOf(id, agent).key] }),
     hasTakenEffect: isDone,
   };
 }
