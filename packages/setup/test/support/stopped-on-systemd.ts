@@ -27,6 +27,7 @@ const [plain, served, servedOtherwise] = ${JSON.stringify([PLAIN, SERVED, SERVED
 const agentbus = [process.execPath, "/mnt/agentbus/packages/cli/bin/agentbus.cjs"];
 const machine = await SystemMachine.look();
 const UNIT = "agentbus-codebot.service";
+const SLICE = "user-" + (await makePlan(served, machine)).agents[0].account.uid + ".slice";
 class Stopped extends Error {}
 let moments = [];
 function isOfSystemd({ action }) {
@@ -51,7 +52,7 @@ function snapshot() {
   const text = execFileSync("sh", ["-c", ${JSON.stringify(SNAPSHOT)}], { encoding: "utf8" });
   const loaded = ["NeedDaemonReload", "MemoryMax", "TasksMax"];
   const unit = show("--property=LoadState,ActiveState,Result,UnitFileState,LimitNOFILE," + loaded, UNIT);
-  const slice = show("--property=ActiveState,DropInPaths," + loaded, "user-2001.slice");
+  const slice = show("--property=ActiveState,DropInPaths," + loaded, SLICE);
   const failed = execFileSync("systemctl", ["list-units", "--failed", "--plain", "--no-legend"], { encoding: "utf8" });
   return [text, "== service", unit, runs(), "== slice", slice, "== failed", failed].join("\\n");
 }
@@ -82,7 +83,7 @@ async function expectSettled(setup) {
 /** The ledger keeps retired uids; forgotten here, so that each round gets the same. */
 const forget = () => fs.rmSync("/var/lib/agentbus", { recursive: true, force: true });
 // As while somebody is logged in as the agent: a slice that is loaded takes limits only when systemd reads its files again.
-execFileSync("systemctl", ["start", "user-2001.slice"]);
+execFileSync("systemctl", ["start", SLICE]);
 const before = snapshot();
 `;
 
