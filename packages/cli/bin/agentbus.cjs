@@ -22,7 +22,7 @@ process.once("beforeExit", () => {
 loaded.exports.main(argv);
 
 /**
- * Loads main.cjs with the code that V8 made of it in an earlier process: compiling is a third of what a publish takes. Node's own
+ * Loads main.cjs with the code that V8 made of it in an earlier process: that takes off two fifths of what a publish takes beside an empty Node. Node's own
  * cache (from 22.1 on) holds what is compiled when a module is loaded; this one what had run by the end of a publish.
  * @param dir where that code is kept; undefined where none may be
  */
@@ -65,7 +65,7 @@ function asModule(dir) {
 
 /**
  * It stands there twice: V8 sees at once what is another V8's, but believes everything else, and a process would crash at a single
- * wrong byte. A second copy is compared in 20 µs; to load a checksum would take 2 ms.
+ * wrong byte. A second copy is compared in 0.1 ms at the most; loading node:crypto and a checksum take 3.5 to 7.
  * @returns undefined where there is none of this very main.cjs, or a damaged one
  */
 function keptCode(path, id) {
