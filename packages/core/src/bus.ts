@@ -141,13 +141,18 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
    * ERR_NO_SUBSCRIPTION (when mandatory), ERR_BACKLOG, ERR_PARTIAL, ERR_DISK_FULL, ERR_ACCESS, ERR_TOO_MANY_FILES, ERR_IO,
    * ERR_CLOSED; TypeError for options or data that cannot be
    */
-  async publish<Topic extends (keyof Topics & string) | `@${string}`>(
+  // Not an async function: every publish would make one more object.
+  publish<Topic extends (keyof Topics & string) | `@${string}`>(
     destination: Topic,
     data?: DataOf<Topics, Topic>,
     options?: PublishOptions,
   ): Promise<PublishResult> {
-    this.#requireOpen("publish");
-    return this.#publisher.publish(destination, data, options);
+    try {
+      this.#requireOpen("publish");
+      return Promise.resolve(this.#publisher.publish(destination, data, options));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /**

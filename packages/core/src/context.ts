@@ -24,13 +24,13 @@ interface Causing {
   readonly cause: Cause;
 }
 
-/** Calls `action` with these arguments; what is published in it, or in what it awaits, was caused by `causing`. */
-export function runBecauseOf<Args extends unknown[], Result>(
+/** Calls `action` with this argument; what is published in it, or in what it awaits, was caused by `causing`. */
+export function runBecauseOf<Argument, Result>(
   causing: Causing,
-  action: (...args: Args) => Result,
-  ...args: Args
+  action: (argument: Argument) => Result,
+  argument: Argument,
 ): Result {
-  return handling.run(causing, action, ...args);
+  return handling.run(causing, action, argument);
 }
 
 export function currentCause(): Cause | undefined {

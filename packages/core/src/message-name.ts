@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { incrementBase32, ulid as newUlid } from "ulid";
+import { encodeTime, incrementBase32, ulid as newUlid } from "ulid";
 
 /**
  * `<priority>-<ulid>-<random>`: name order is delivery order, and the random part, which the id does not give away, keeps a
@@ -11,7 +11,9 @@ const SEAL = /^\.[0-9]-[0-9A-HJKMNP-TV-Z]{26}\.sealed$/;
 const PLACE_LENGTH = 28;
 export const ULID_LENGTH = 26;
 const TIME_LENGTH = 10;
-const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
+const [ZERO, SEVEN, NINE] = [0x30, 0x37, 0x39];
+const [LETTER_A, LETTER_I, LETTER_L, LETTER_O, LETTER_U, LETTER_Z] = [0x41, 0x49, 0x4c, 0x4f, 0x55, 0x5a];
 
 /** How long a publisher may append to a stream, in milliseconds, by its own clocks and by the time in the file's name. */
 export const MAX_GROWTH_MS = 10_000;
@@ -42,8 +44,17 @@ export function isSeal(name: string): boolean {
   return SEAL.test(name);
 }
 
+/** `^[0-7][0-9A-HJKMNP-TV-Z]{25}$`, which takes longer: every message has one. */
 export function isUlid(text: string): boolean {
-  return ULID.test(text);
+  if (text.length !== ULID_LENGTH || text.charCodeAt(0) > SEVEN) return false;
+  for (let i = 0; i < ULID_LENGTH; i++) if (!isOfBase32(text.charCodeAt(i))) return false;
+  return true;
+}
+
+/** Digits and capitals but for I, L, O and U. */
+function isOfBase32(code: number): boolean {
+  if (code < LETTER_A) return code >= ZERO && code <= NINE;
+  return code <= LETTER_Z && code !== LETTER_I && code !== LETTER_L && code !== LETTER_O && code !== LETTER_U;
 }
 
 /** The time in a ULID, in milliseconds since 1970 (https://github.com/ulid/spec). */
@@ -58,27 +69,54 @@ export function ulidOf(fileName: string): string {
   return isMessageFile(fileName) ? fileName.slice(2, PLACE_LENGTH) : "";
 }
 
+/** As many numbers as two characters of base 32 stand for. */
+const PAIRS = 1_024;
+const PAIR_LENGTH = 2;
+/** Made when they are first needed. */
+const PAIR_TEXTS: string[] = [];
+
+/** Two characters of base 32. */
+function pairOf(number: number): string {
+  return (PAIR_TEXTS[number] ??= encodeTime(number, PAIR_LENGTH));
+}
+
 /** Makes the ids and file names of one publisher: each sorts after the one before, also when the clock steps back. */
 export class NameSource {
   readonly #random = new RandomText();
   #lastMs = 0;
-  /** Of the last ULID: its time as text, which is the same for a millisecond, and the rest. */
+  /** Of the last ULID: its time but for the last two characters, as a number and as text, and the whole. */
+  #timeHead = -1;
+  #timeHeadText = "";
   #time = "";
-  #rest = "";
+  /** Of the last ULID: the rest but for the last two characters, which count. */
+  #restHead = "";
+  #count = PAIRS;
 
   /**
-   * As `monotonicFactory` of ulid, which makes the text of the time anew for each.
+   * As `monotonicFactory` of ulid, which makes all 26 characters anew for each millisecond and takes as long for that as the rest of
+   * a small message. Here the random part is drawn anew for every thousandth, and counts up in between.
    * @param nowMs in ms since 1970
    */
   ulid(nowMs: number = Date.now()): string {
-    if (nowMs <= this.#lastMs) this.#rest = incrementBase32(this.#rest);
-    else {
-      const fresh = newUlid(nowMs, () => this.#random.fraction());
-      this.#lastMs = nowMs;
-      this.#time = fresh.slice(0, TIME_LENGTH);
-      this.#rest = fresh.slice(TIME_LENGTH);
+    const isLater = nowMs > this.#lastMs;
+    if (isLater) this.#setTime(nowMs);
+    if (++this.#count >= PAIRS) {
+      this.#restHead = isLater ? this.#freshRest().slice(0, -PAIR_LENGTH) : incrementBase32(this.#restHead);
+      this.#count = 0;
     }
-    return this.#time + this.#rest;
+    return this.#time + this.#restHead + pairOf(this.#count);
+  }
+
+  #setTime(ms: number): void {
+    const head = Math.floor(ms / PAIRS);
+    if (head !== this.#timeHead) this.#timeHeadText = encodeTime(head, TIME_LENGTH - PAIR_LENGTH);
+    this.#timeHead = head;
+    this.#lastMs = ms;
+    this.#time = this.#timeHeadText + pairOf(ms % PAIRS);
+  }
+
+  #freshRest(): string {
+    return newUlid(0, () => this.#random.fraction()).slice(TIME_LENGTH);
   }
 
   /**

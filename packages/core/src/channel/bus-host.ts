@@ -177,7 +177,7 @@ export class BusChannelHost implements ChannelHost {
   }
 
   runBecauseOf<Result>(message: { readonly cause: Cause }, action: () => Result): Result {
-    return runBecauseOf(message, action);
+    return runBecauseOf(message, action, undefined);
   }
 
   envelopesTo(address: string): EnvelopeWriter {

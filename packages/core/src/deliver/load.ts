@@ -153,7 +153,7 @@ function linesOfStream({ stat, bytes }: BoundedFile, plain: PlainLines): LoadedF
 
 export const NEWLINE = 0x0a;
 /** What a decoder puts in the place of what is not UTF-8, unless it stood there before. */
-const REPLACEMENT = "\ufffd";
+export const REPLACEMENT = "\ufffd";
 
 export interface StreamLines {
   readonly envelopes: LoadedEnvelope[];

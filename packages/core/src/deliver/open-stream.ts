@@ -1,10 +1,12 @@
 import fs from "node:fs";
-import { DEFAULT_PRIORITY } from "../envelope.js";
+import { DEFAULT_PRIORITY, type Envelope } from "../envelope.js";
 import { ULID_LENGTH, ulidOf } from "../message-name.js";
 import type { Claim } from "../settle/claim.js";
-import type { Sender } from "./judge.js";
+import type { Sender, Verdict } from "./judge.js";
+import type { LoadedEnvelope } from "./load.js";
 import type { PendingFile } from "./pending.js";
-import type { StreamReader } from "./stream-reader.js";
+import type { LinePattern } from "./plain-lines.js";
+import type { PeekedLine, StreamReader } from "./stream-reader.js";
 import type { Step } from "./take.js";
 
 /** A claimed file that is read while it grows. */
@@ -45,6 +47,8 @@ export class OpenStream implements FollowedStream {
   isGrowing = true;
   /** When its seal stood in `new/`, by performance.now(). */
   sealedAt: number | undefined = undefined;
+  /** What a line went by that was delivered: whatever else goes by it may be, as far as its sender, topic and address decide. */
+  passed: LinePattern | undefined = undefined;
 
   private constructor({ claim, pending, reader, sender }: FollowedStream, watcher: fs.FSWatcher | undefined) {
     this.claim = claim;
@@ -56,18 +60,36 @@ export class OpenStream implements FollowedStream {
   }
 
   /** @param onGrowth called when it may have grown @returns undefined when its growth cannot be watched @throws the system's error */
-  static open(followed: FollowedStream, onGrowth: () => void): OpenStream | undefined {
+  static open(followed: FollowedStream, onGrowth: (stream: OpenStream) => void): OpenStream | undefined {
     const willGrow = !followed.reader.willNotGrow();
     const watcher = willGrow ? watch(followed.claim.path) : undefined;
     if (willGrow && watcher === undefined) return undefined;
     const stream = new OpenStream(followed, watcher);
     watcher?.on("change", () => {
       stream.hasGrown = true;
-      onGrowth();
+      onGrowth(stream);
     });
     // Without the watch, the look every now and then finds what is added.
     watcher?.on("error", () => undefined);
     return stream;
+  }
+
+  /** Remembers what a line was judged to be, if that holds for all that are like it. */
+  noteVerdict({ value, isFit }: Pick<LoadedEnvelope, "value" | "isFit">, verdict: Verdict): void {
+    const { pattern } = this.reader;
+    if (!isFit || verdict.kind !== "deliver" || pattern === this.passed) return;
+    // A line that was read together with others may go by another pattern than the last.
+    const { source, topic, to } = value as Envelope;
+    if (source === pattern.source && topic === pattern.topic && to === pattern.to) this.passed = pattern;
+  }
+
+  /** Reads on behind a line. @returns its place in the file, from 0 */
+  pass(line: PeekedLine): number {
+    this.hasGrown = false;
+    this.isGrowing = true;
+    const place = { priority: DEFAULT_PRIORITY, ulid: line.envelope.id };
+    if (isBefore(this.#place, place)) this.#place = place;
+    return this.reader.skip(line);
   }
 
   /** Gives a message that was read its place behind those before. @param value the envelope, not judged */

@@ -15,7 +15,7 @@ const MAX_OPEN = 64;
 export interface StreamHost {
   judge(stream: FollowedStream, loaded: LoadedEnvelope): Step | Promise<Step>;
   /** An open stream may have grown. */
-  onGrowth(): void;
+  readonly onGrowth: (stream: OpenStream) => void;
   /** A message will not be handed out by this consumer. */
   onUnused(step: Step): void;
   /** We are about to change an entry of `new/`. */
@@ -54,7 +54,7 @@ export class OpenStreams {
 
   /** Reads a claimed stream from now on. @returns false when its growth cannot be watched */
   open(followed: FollowedStream): boolean {
-    const stream = OpenStream.open(followed, () => this.#host.onGrowth());
+    const stream = OpenStream.open(followed, this.#host.onGrowth);
     if (stream === undefined) return false;
     followed.claim.expectMore();
     this.#open.add(stream);
@@ -86,6 +86,13 @@ export class OpenStreams {
     if (first === undefined || (head !== undefined && nameOf(first) > head)) return undefined;
     best?.lines.pop();
     return first.step;
+  }
+
+  /** Whether nothing has been read that is not handed on, and nothing can be read but of this stream. */
+  hasOnly(stream: OpenStream): boolean {
+    if (this.#open.size === 1) return stream.lines.length === 0;
+    for (const each of this.#open) if (each.lines.length > 0 || (each.hasGrown && each !== stream)) return false;
+    return true;
   }
 
   /** Looks for what no event reported, and seals what has not grown from one look to the next. @returns whether there is something to take */
@@ -192,6 +199,7 @@ export class OpenStreams {
       const step = this.#host.judge(stream, loaded);
       // Whoever takes it gets the error; until then nobody waits for it.
       if (step instanceof Promise) step.catch(() => undefined);
+      else stream.noteVerdict(loaded, step.verdict);
       lines.push(stream.nextLine(loaded.value, step));
     }
     lines.reverse();

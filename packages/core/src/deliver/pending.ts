@@ -120,6 +120,11 @@ export class Pending {
       return this.#read();
   }
 
+  /** Whether there is nothing to be taken, now or after a while: only an event changes that. */
+  get isEmpty(): boolean {
+    return !this.#isStale && this.#isIdle && !this.#isUsedUp && this.#nextDueMs === Infinity;
+  }
+
   /** The name of what `take()` would give. */
   get head(): string | undefined {
     return this.#isRetryNext ? this.#retries.at(-1)?.file : this.#arrivals.head;

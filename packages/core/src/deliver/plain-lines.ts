@@ -4,13 +4,35 @@ import { isUlid, ULID_LENGTH } from "../message-name.js";
 
 const HEAD = '{"specversion":"1.0","id":"';
 /** From the beginning of the line. */
-const ID_END = HEAD.length + ULID_LENGTH;
+export const ID_START = HEAD.length;
+export const ID_END = ID_START + ULID_LENGTH;
 /** specversion, id, source, type, time, topic, data: what a publish without options writes; a direct message has `to` besides. */
 const ATTRIBUTES = 7;
 const MINUTE_LENGTH = "2026-01-31T12:59:".length;
 const SECONDS_LENGTH = "07.004Z".length;
 const CLOSING = "}".charCodeAt(0);
 const NEWLINE = "\n".charCodeAt(0);
+
+/** All of a line but its id, seconds and data. */
+export interface LinePattern {
+  /** From the id to the seconds; empty when no line is known. */
+  readonly middle: string;
+  /** From the seconds to the data. */
+  readonly rest: string;
+  readonly source: string;
+  readonly topic: string;
+  readonly to: string | undefined;
+  readonly minute: string;
+}
+
+const NO_PATTERN: LinePattern = Object.freeze({
+  middle: "",
+  rest: "",
+  source: "",
+  topic: "",
+  to: undefined,
+  minute: "",
+});
 
 /**
  * Reads the line that most messages are: what a publish without options writes, from the publisher, to the topic and of the minute of
@@ -21,41 +43,40 @@ const NEWLINE = "\n".charCodeAt(0);
  * Any other line is for the parser and the validator.
  */
 export class PlainLines {
-  /** From the id to the seconds; empty when no line is known. */
-  #middle = "";
-  /** From the seconds to the data. */
-  #rest = "";
-  #source = "";
-  #topic = "";
-  #to: string | undefined = undefined;
-  #minute = "";
+  #pattern = NO_PATTERN;
+
+  /** What the last line that `read()` gave goes by: the same object as long as all but id, seconds and data stays the same. */
+  get pattern(): LinePattern {
+    return this.#pattern;
+  }
 
   /**
    * @param text flat rather than a part of another: it is looked at character by character
    * @param start of the line in it @param end behind the line's own end
+   * @param ownId what stands where an id does, as a string of its own @default copied from the text
    * @returns a fit envelope, the one that the line holds; undefined when it is another kind of line
    */
-  read(text: string, start: number, end: number): Envelope | undefined {
+  read(text: string, start: number, end: number, ownId?: string): Envelope | undefined {
     const idAt = start + HEAD.length;
     const middleAt = idAt + ULID_LENGTH;
-    const secondsAt = middleAt + this.#middle.length;
+    const { middle, rest } = this.#pattern;
+    const secondsAt = middleAt + middle.length;
     const restAt = secondsAt + SECONDS_LENGTH;
-    const dataAt = restAt + this.#rest.length;
+    const dataAt = restAt + rest.length;
     const dataEnd = end - 2;
-    if (this.#middle === "" || dataAt >= dataEnd) return undefined;
+    if (middle === "" || dataAt >= dataEnd) return undefined;
     if (text.charCodeAt(dataEnd) !== CLOSING || text.charCodeAt(dataEnd + 1) !== NEWLINE) return undefined;
     // startsWith() would take three times as long.
-    if (text.slice(middleAt, secondsAt) !== this.#middle || text.slice(restAt, dataAt) !== this.#rest) return undefined;
-    const id = text.slice(idAt, middleAt);
-    if (text.slice(start, idAt) !== HEAD || !isUlid(id) || !isSeconds(text, secondsAt)) return undefined;
+    if (text.slice(middleAt, secondsAt) !== middle || text.slice(restAt, dataAt) !== rest) return undefined;
+    const idText = ownId ?? text.slice(idAt, middleAt);
+    if (text.slice(start, idAt) !== HEAD || !isUlid(idText) || !isSeconds(text, secondsAt)) return undefined;
+    const id = ownId ?? copied(idText);
     try {
       const data = JSON.parse(text.slice(dataAt, dataEnd)) as unknown;
-      const time = this.#minute + text.slice(secondsAt, restAt);
-      const source = this.#source;
-      const topic = this.#topic;
-      const to = this.#to;
-      if (to !== undefined) return { specversion: "1.0", id: copied(id), source, type: topic, time, topic, to, data };
-      return { specversion: "1.0", id: copied(id), source, type: topic, time, topic, data };
+      const { source, topic, to, minute } = this.#pattern;
+      const time = minute + text.slice(secondsAt, restAt);
+      if (to !== undefined) return { specversion: "1.0", id, source, type: topic, time, topic, to, data };
+      return { specversion: "1.0", id, source, type: topic, time, topic, data };
     } catch {
       return undefined;
     }
@@ -77,12 +98,7 @@ export class PlainLines {
     if (!line.startsWith(middle, ID_END) || !line.startsWith(rest, ID_END + middle.length + SECONDS_LENGTH))
       return false;
     if (!validateEnvelope(value)) return false;
-    this.#middle = middle;
-    this.#rest = rest;
-    this.#source = source;
-    this.#topic = topic;
-    this.#to = to;
-    this.#minute = minute;
+    this.#pattern = { middle, rest, source, topic, to, minute };
     return true;
   }
 }

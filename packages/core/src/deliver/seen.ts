@@ -62,8 +62,22 @@ export class SeenIds {
     return this.#senders.get(uid)?.isLatest(id) ?? true;
   }
 
+  /** `add()` if the id comes after all of its sender, and neither is known here yet nor anywhere else. @returns whether it was added */
+  addLatest(uid: number, id: string): boolean {
+    if (this.#isShared) return this.isLatest(uid, id) && (this.add(uid, id), true);
+    const generations = this.#senders.get(uid);
+    if (generations === undefined || !generations.isLatest(id)) return false;
+    generations.add(id);
+    this.#write(uid, id);
+    return true;
+  }
+
   add(uid: number, id: string): void {
     this.#remember(uid, id);
+    this.#write(uid, id);
+  }
+
+  #write(uid: number, id: string): void {
     if (this.#journalPath === undefined) return;
     const last = this.#unwritten.at(-1);
     if (last?.uid === uid) last.ids.push(id);

@@ -1,20 +1,30 @@
 import { openForeign } from "../bounded-read.js";
+import type { Envelope } from "../envelope.js";
 import { closeQuietly, type Path } from "../file-system.js";
+import { isNestedTooDeeply } from "../nesting.js";
 import type { Spool } from "../spool.js";
 import {
   completeLines,
   MAX_ENVELOPES_PER_FILE,
   maxFileBytes,
   NEWLINE,
+  REPLACEMENT,
   unfitByError,
   unvouched,
   type LoadedEnvelope,
   type UnfitLoad,
 } from "./load.js";
-import { PlainLines } from "./plain-lines.js";
+import { ID_END, ID_START, PlainLines, type LinePattern } from "./plain-lines.js";
 
 /** Read at once, in bytes. */
 const CHUNK_BYTES = 128 * 1024;
+
+/** A line that was read and is still to be passed. */
+export interface PeekedLine {
+  readonly envelope: Envelope;
+  readonly raw: string;
+  readonly bytes: number;
+}
 
 /** A message file that is read while it grows, through one descriptor, so it stays the file that was judged. */
 export class StreamReader {
@@ -92,6 +102,33 @@ export class StreamReader {
       if (complete < read) this.#rest.push(Buffer.from(CHUNK.subarray(complete, read)));
       if (envelopes.length > 0) return envelopes;
     }
+  }
+
+  /** What the next plain line goes by (plain-lines.ts). */
+  get pattern(): LinePattern {
+    return this.#plain.pattern;
+  }
+
+  /**
+   * What has been added, if that is one line and a plain one, small enough to be delivered. It is left for `skip()`, or for `read()`.
+   * @throws the system's error
+   */
+  peekPlain(): PeekedLine | undefined {
+    if (this.#isClosed || this.#isEnded || this.isOverlong || this.#rest.length > 0) return undefined;
+    const room = Math.min(CHUNK_BYTES, maxFileBytes(this.#spool) - this.#length);
+    const bytes = this.#spool.fileSystem.read(this.#fd, CHUNK, 0, room, this.#length);
+    if (bytes === 0 || bytes === room || bytes > this.#spool.limits.maxEnvelopeBytes) return undefined;
+    const raw = CHUNK.toString("utf8", 0, bytes);
+    if (raw.indexOf("\n") !== raw.length - 1 || raw.includes(REPLACEMENT) || isNestedTooDeeply(raw)) return undefined;
+    const envelope = this.#plain.read(raw, 0, raw.length, CHUNK.toString("latin1", ID_START, ID_END));
+    return envelope === undefined ? undefined : { envelope, raw, bytes };
+  }
+
+  /** Reads on behind the line that was peeked. @returns its place in the file, from 0 */
+  skip({ bytes }: PeekedLine): number {
+    this.#length += bytes;
+    this.#isAtEnd = true;
+    return this.#count++;
   }
 
   /** What has been read up to here, as envelopes. @param length of the part that is in the chunk */

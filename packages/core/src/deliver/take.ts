@@ -11,8 +11,10 @@ import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { removeFromTally } from "../tally.js";
 import { allReady, whenReady } from "../when-ready.js";
+import { Express } from "./express.js";
 import { InWork } from "./in-work.js";
 import { Judge, type Sender, type Verdict } from "./judge.js";
+import type { OpenStream } from "./open-stream.js";
 import { OpenStreams } from "./open-streams.js";
 import { StreamReader } from "./stream-reader.js";
 import { isUnfit, loadFile, type LoadedEnvelope, type LoadedFile, type UnfitLoad } from "./load.js";
@@ -51,7 +53,7 @@ export interface TakeReports {
   duplicate(): void;
   expired(): void;
   /** An open stream may have grown. */
-  grown(): void;
+  readonly grown: (stream: OpenStream) => void;
   /** An entry of `new/` is about to change by our doing. */
   ownMove(name: string): void;
 }
@@ -73,6 +75,7 @@ export class Taker {
   readonly streams: OpenStreams;
   /** Ids in work, of which a second copy must not start. */
   readonly #inWork = new InWork();
+  readonly express: Express;
 
   constructor(
     spool: Spool,
@@ -90,12 +93,13 @@ export class Taker {
     this.#lateNotes = lateNotes;
     this.#consumer = consumer;
     this.#reports = reports;
+    this.express = new Express(spool, seen, this.#inWork);
     this.streams = new OpenStreams(spool, directories, {
       judge: ({ claim, pending, reader, sender }, loaded) => {
         const verdict = this.#judge.judge(sender, loaded, reader.writtenMs);
         return this.#step(claim, pending, loaded.index, loaded.raw, verdict);
       },
-      onGrowth: () => reports.grown(),
+      onGrowth: reports.grown,
       onUnused: (step) => this.endUnused(step),
       onOwnMove: (name) => reports.ownMove(name),
     });

@@ -134,6 +134,12 @@ export class Claim {
     this.#open++;
   }
 
+  /** `add()` and `begin()` at once, of a file that nobody claimed before. */
+  addBegun(index: number): void {
+    this.#states[index] = State.Unconfirmed;
+    this.#open++;
+  }
+
   /** Says that there will be no more. @returns whether some are not settled */
   expectNoMore(): boolean {
     this.#isGrowing = false;

@@ -48,8 +48,8 @@ export class LateNotes {
   }
 
   /** To be called before a handler starts, which may take its time. @param now by performance.now() @throws as `write` */
-  writeIfDue(now: number): void {
-    if (this.#owing.size > 0 && now - this.#since >= MAX_WAIT_MS) this.write();
+  writeIfDue(now?: number): void {
+    if (this.#owing.size > 0 && (now ?? performance.now()) - this.#since >= MAX_WAIT_MS) this.write();
   }
 
   /** To be called before this consumer waits for anything: whatever its last handler set off goes first. */

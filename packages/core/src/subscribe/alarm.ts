@@ -6,6 +6,11 @@ export class Alarm {
   #onRing: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
 
+  /** Whether somebody waits for a ring. */
+  get isAwaited(): boolean {
+    return this.#onRing !== undefined;
+  }
+
   /** Whoever waits goes on in a microtask: it may be called from the midst of any work. */
   ring(): void {
     const onRing = this.#release();
@@ -38,6 +43,11 @@ export class Alarm {
     return new Promise((resolve) => {
       if (!this.wait(Infinity, resolve)) resolve();
     });
+  }
+
+  /** Whoever waits is not called: they go on another way. */
+  cancel(): void {
+    this.#release();
   }
 
   #release(): (() => void) | undefined {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Pending } from "../deliver/pending.js";
 import type { Refusal } from "../deliver/refusal.js";
+import type { OpenStream } from "../deliver/open-stream.js";
 import { SeenIds } from "../deliver/seen.js";
 import { Taker, type Step, type Taken } from "../deliver/take.js";
 import { BusError, fromErrno } from "../errors.js";
@@ -62,6 +63,8 @@ export class Consumer {
   readonly #toReturn = new Set<Claim>();
   /** Whoever asked for a message before, until there is one. */
   #turn: Promise<void> | undefined;
+  /** Of whoever waits since `poll()` returned; undefined when something may be to be taken from files meanwhile, such as a retry. */
+  #onTaken: ((taken: Taken) => boolean) | undefined;
   /** Something that `poll()` has to wait for. */
   #waiting: Promise<void> | undefined;
   /** Nothing is to be taken before the alarm rings. */
@@ -86,7 +89,7 @@ export class Consumer {
       refused: (refusal) => this.#refused(refusal),
       duplicate: () => void this.statistics.duplicates++,
       expired: () => void this.statistics.expired++,
-      grown: () => this.#alarm.ringNow(),
+      grown: (stream) => this.#grown(stream),
       ownMove: (name) => this.#ownMoves.add(name),
     });
     this.settlement = new Settlement(directories, options, this.statistics, {
@@ -151,9 +154,12 @@ export class Consumer {
   /**
    * The next message if it is at hand. If not, `onChange` is called once, as soon as there may be one or the consumer has stopped.
    * Not to be called again before that, nor while a `next()` waits.
+   * @param onTaken called with each message that comes alone while one waits; returns whether one still waits then: if not, `onChange`
+   *   is not called any more
    * @throws as `next`
    */
-  poll(onChange: () => void): Taken | undefined {
+  poll(onChange: () => void, onTaken?: (taken: Taken) => boolean): Taken | undefined {
+    this.#onTaken = undefined;
     while (!this.#isStopped) {
       let waiting: void | Promise<void>;
       try {
@@ -167,7 +173,11 @@ export class Consumer {
         if (waiting !== undefined || this.#isIdle) this.#lateNotes.writeSoon();
         if (waiting === undefined && this.#isIdle) {
           this.#isIdle = false;
-          if (this.#alarm.wait(this.#pending.nextDueMs, () => this.#goOn(onChange))) return undefined;
+          if (this.#alarm.wait(this.#pending.nextDueMs, () => this.#goOn(onChange))) {
+            // Whatever changes that rings the alarm.
+            if (this.#pending.isEmpty) this.#onTaken = onTaken;
+            return undefined;
+          }
         }
       } catch (error) {
         waiting = this.#pause(error);
@@ -241,6 +251,35 @@ export class Consumer {
     }
   }
 
+  /** A stream has grown. While somebody waits nothing else is to be taken, so a message that comes alone need not line up. */
+  #grown(stream: OpenStream): void {
+    const onTaken = this.#onTaken;
+    const taken = onTaken && this.#takeGrown(stream);
+    if (onTaken === undefined || taken === undefined) return this.#alarm.ringNow();
+    if (onTaken(taken)) this.#lateNotes.writeSoon();
+    else this.#alarm.cancel();
+  }
+
+  #takeGrown(stream: OpenStream): Taken | undefined {
+    const { streams, express } = this.#taker;
+    if (!this.#alarm.isAwaited || !streams.hasOnly(stream)) return undefined;
+    try {
+      this.#lateNotes.writeIfDue();
+      const taken = express.take(stream);
+      return taken && this.#handOut(taken);
+    } catch {
+      // `poll()` meets it too, and tells.
+      return undefined;
+    }
+  }
+
+  #handOut(taken: Taken): Taken {
+    // Whoever wants no second attempt gets none, whenever it dies.
+    if (this.#options.maxAttempts === 1) taken.claim.confirmBegun(taken.index);
+    this.statistics.delivered++;
+    return taken;
+  }
+
   #goOn(onChange: () => void): void {
     this.#breatheAt = performance.now() + BREATHE_EVERY_MS;
     onChange();
@@ -253,11 +292,7 @@ export class Consumer {
       this.#lateNotes.writeIfDue(now);
       const taken = this.settlement.isExhausted(step) ? this.settlement.giveUp(step) : this.#taker.execute(step);
       this.#steps.pop();
-      if (taken === undefined) continue;
-      // Whoever wants no second attempt gets none, whenever it dies.
-      if (this.#options.maxAttempts === 1) taken.claim.confirmBegun(taken.index);
-      this.statistics.delivered++;
-      return taken;
+      if (taken !== undefined) return this.#handOut(taken);
     }
     return undefined;
   }

@@ -45,6 +45,12 @@ export class HandlerLoop<Data> {
     this.#isCalled = false;
     this.#next();
   };
+  /** Starts a handler while the consumer is to call `#goOn`. @returns whether it still is to */
+  readonly #goOnWith = (taken: Taken) => {
+    this.#runsAlone = false;
+    this.#work(taken);
+    return (this.#isCalled = this.#hasRoom && !this.#isOver);
+  };
 
   constructor(consumer: Consumer, handler: Handler<Data>, concurrency: number, host: LoopHost<Data>) {
     this.#consumer = consumer;
@@ -108,7 +114,7 @@ export class HandlerLoop<Data> {
   }
 
   #poll(): Taken | undefined {
-    const taken = this.#consumer.poll(this.#goOn);
+    const taken = this.#consumer.poll(this.#goOn, this.#goOnWith);
     if (taken !== undefined) return taken;
     if (this.#consumer.isStopped) this.#isOver = true;
     else this.#isCalled = true;

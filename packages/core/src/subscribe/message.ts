@@ -51,6 +51,8 @@ export class Message<Data = unknown> {
   readonly attempt: number;
   /** Aborted when the subscription closes while the message is in work. */
   readonly signal: AbortSignal;
+  /** Of its subscription, among what is in work. */
+  slot = 0;
   readonly #taken: Taken;
   readonly #host: MessageHost;
   #state: "open" | "settled" | "returned" = "open";

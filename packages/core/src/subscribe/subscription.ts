@@ -3,6 +3,7 @@ import { SPOOL_CAPABILITIES } from "../channel/capabilities.js";
 import type { Taken } from "../deliver/take.js";
 import { BusError } from "../errors.js";
 import type { Consumer } from "./consumer.js";
+import { Slots } from "../slots.js";
 import { HandlerLoop, type Handler } from "./handler-loop.js";
 import { Message, type MessageHost, type Reply } from "./message.js";
 import type { SubscriptionStatistics } from "./statistics.js";
@@ -49,7 +50,7 @@ export class Subscription<Data = unknown> implements ReceivingEnd<Data>, AsyncIt
   readonly #parts: SubscriptionParts;
   readonly #consumer: Consumer;
   readonly #closing = new AbortController();
-  readonly #inWork = new Set<Message<Data>>();
+  readonly #inWork = new Slots<Message<Data>>();
   readonly #host: MessageHost;
   #loop: { stop(): void } | undefined;
   #onIdle: (() => void)[] = [];
@@ -146,7 +147,7 @@ export class Subscription<Data = unknown> implements ReceivingEnd<Data>, AsyncIt
     this.#consumer.stop();
     this.#closing.abort(new BusError("ERR_CLOSED", `the subscription ${this.name} was closed`));
     this.#loop?.stop();
-    for (const message of this.#inWork) message.giveBack();
+    for (const message of this.#inWork.members()) message.giveBack();
     await this.#parts.release();
     const { failure } = this.#consumer;
     if (failure === undefined) this.#finish();
