@@ -11,6 +11,7 @@ const SEAL = /^\.[0-9]-[0-9A-HJKMNP-TV-Z]{26}\.sealed$/;
 const PLACE_LENGTH = 28;
 export const ULID_LENGTH = 26;
 const TIME_LENGTH = 10;
+const ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 /** How long a publisher may append to a stream, in milliseconds, by its own clocks and by the time in the file's name. */
@@ -49,7 +50,7 @@ export function isUlid(text: string): boolean {
 /** The time in a ULID, in milliseconds since 1970 (https://github.com/ulid/spec). */
 export function ulidTimeMs(ulid: string): number {
   let time = 0;
-  for (let i = 0; i < 10; i++) time = time * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".indexOf(ulid[i] ?? "0");
+  for (let i = 0; i < 10; i++) time = time * 32 + ULID_ALPHABET.indexOf(ulid[i] ?? "0");
   return time;
 }
 
@@ -62,23 +63,26 @@ export function ulidOf(fileName: string): string {
 export class NameSource {
   readonly #random = new RandomText();
   #lastMs = 0;
-  /** Of the last ULID: its time as text, which is the same for a millisecond, and the rest. */
-  #time = "";
-  #rest = "";
+  /** Of the last ULID: what is before its last character, and that one's place in the alphabet. */
+  #stem = "";
+  #last = 0;
 
   /**
-   * As `monotonicFactory` of ulid, which makes the text of the time anew for each.
+   * As `monotonicFactory` of ulid, which makes the text of the time anew for each, and goes through the others character by character.
    * @param nowMs in ms since 1970
    */
   ulid(nowMs: number = Date.now()): string {
-    if (nowMs <= this.#lastMs) this.#rest = incrementBase32(this.#rest);
-    else {
-      const fresh = newUlid(nowMs, () => this.#random.fraction());
+    if (nowMs > this.#lastMs) {
       this.#lastMs = nowMs;
-      this.#time = fresh.slice(0, TIME_LENGTH);
-      this.#rest = fresh.slice(TIME_LENGTH);
-    }
-    return this.#time + this.#rest;
+      this.#restart(newUlid(nowMs, () => this.#random.fraction()));
+    } else if (this.#last < ULID_ALPHABET.length - 1) this.#last++;
+    else this.#restart(this.#stem.slice(0, TIME_LENGTH) + incrementBase32(this.#stem.slice(TIME_LENGTH) + "Z"));
+    return this.#stem + (ULID_ALPHABET[this.#last] as string);
+  }
+
+  #restart(ulid: string): void {
+    this.#stem = ulid.slice(0, -1);
+    this.#last = ULID_ALPHABET.indexOf(ulid.slice(-1));
   }
 
   /**
