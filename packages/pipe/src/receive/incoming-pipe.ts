@@ -1,15 +1,14 @@
 import { Socket } from "node:net";
 import type { ChannelCounters, ChannelHost, EnvelopeReader, Sender, Verdict } from "@agentbus/core";
 import { Frames, type Piece, type UnfitPiece } from "./frames.js";
+import { MOST, ReadAhead } from "./read-ahead.js";
 
-/** More than that is not read in advance, in characters. */
-const READ_AHEAD = 64 * 1024;
 /** Of the reason why a line was refused. */
 const UNFIT_SIZE = 128;
 /** The most that a pipe may be made to hold without a privilege (pipe(7), pipe-max-size), in bytes. */
 const MAX_REST = 1024 * 1024;
-/** As much as a pipe holds. One for all: what is read is taken out of it before anything else is read. */
-const CHUNK = Buffer.allocUnsafeSlow(64 * 1024);
+/** One for all: what is read is taken out of it before anything else is read. */
+const CHUNK = Buffer.allocUnsafeSlow(MOST);
 
 /** What a pipe tells whoever takes messages from it. */
 export interface IncomingPipeEvents {
@@ -37,6 +36,7 @@ export class IncomingPipe {
   readonly #reader: EnvelopeReader;
   readonly #frames: Frames;
   readonly #events: IncomingPipeEvents;
+  readonly #ahead = new ReadAhead();
   #pieces: Piece[] = [];
   #characters = 0;
   /** In the first piece. */
@@ -60,7 +60,8 @@ export class IncomingPipe {
     this.counters = host.show({ kind: "pipe", role: "receiver", peer: sender.user });
     const callback = (length: number, bytes: Uint8Array) => this.#read(length, bytes);
     // The types know of `onread` in connect() only; the constructor is where it is read (lib/net.js).
-    const options = { fd, readable: true, writable: false, onread: { buffer: CHUNK, callback } };
+    const buffer = () => CHUNK.subarray(0, this.#next);
+    const options = { fd, readable: true, writable: false, onread: { buffer, callback } };
     this.#socket = new Socket(options);
     this.#socket.on("end", () => this.#end());
     this.#socket.on("error", () => this.#end());
@@ -86,7 +87,7 @@ export class IncomingPipe {
   probe(): void {
     if (this.isAlive || this.#hasEnded || this.#isStopped) return;
     try {
-      const length = this.#host.fileSystem.read(this.#fd, CHUNK, 0, CHUNK.length, null);
+      const length = this.#host.fileSystem.read(this.#fd, CHUNK, 0, this.#next, null);
       if (length > 0) this.#read(length, CHUNK);
     } catch (error) {
       // Nothing to read, but somebody who may write: without one, this would be the end.
@@ -166,17 +167,25 @@ export class IncomingPipe {
     this.#pieces.shift();
     this.#at = 0;
     this.#characters -= sizeOf(piece);
-    if (!this.#isPaused || this.#isStopped || this.#characters >= READ_AHEAD) return;
+    if (this.#pieces.length === 0) this.#ahead.taken();
+    if (!this.#isPaused || this.#isStopped || this.#characters >= this.#ahead.bytes) return;
     this.#isPaused = false;
     this.#socket.resume();
+  }
+
+  /** How much to read at the most: the rest of a long line at one go. */
+  get #next(): number {
+    const { bytes } = this.#ahead;
+    return this.#frames.held >= bytes ? MOST : bytes;
   }
 
   /** @returns whether to read on */
   #read(length: number, bytes: Uint8Array): boolean {
     if (this.#isStopped) return false;
     this.#setAlive();
+    this.#ahead.read(length);
     for (const piece of this.#frames.add(Buffer.from(bytes.buffer, bytes.byteOffset, length))) this.#add(piece);
-    this.#isPaused = this.#characters >= READ_AHEAD;
+    this.#isPaused = this.#characters >= this.#ahead.bytes;
     if (this.isReady) this.#events.onReady(this);
     // Some of it may have been taken at once.
     return !this.#isPaused;
