@@ -3,8 +3,6 @@ import type { ChannelCounters, ChannelHost, EnvelopeReader, Sender, Verdict } fr
 import { Frames, type Piece, type UnfitPiece } from "./frames.js";
 import { MOST, ReadAhead } from "./read-ahead.js";
 
-/** Of the reason why a line was refused. */
-const UNFIT_SIZE = 128;
 /** The most that a pipe may be made to hold without a privilege (pipe(7), pipe-max-size), in bytes. */
 const MAX_REST = 1024 * 1024;
 /** One for all: what is read is taken out of it before anything else is read. */
@@ -38,12 +36,12 @@ export class IncomingPipe {
   readonly #events: IncomingPipeEvents;
   readonly #ahead = new ReadAhead();
   #pieces: Piece[] = [];
-  #characters = 0;
   /** In the first piece. */
   #at = 0;
   /** A verdict that had to be waited for. */
   #decided: Item | undefined;
   #isDeciding = false;
+  /** Nothing more is read before all of that is taken. */
   #isPaused = false;
   #isStopped = false;
   #hasEnded = false;
@@ -105,7 +103,7 @@ export class IncomingPipe {
     const piece = this.#pieces[0];
     if (piece === undefined) return undefined;
     if (!("text" in piece)) {
-      this.#endPiece(piece);
+      this.#endPiece();
       return { kind: "unfit", ...piece };
     }
     const { text } = piece;
@@ -115,7 +113,7 @@ export class IncomingPipe {
     this.takenCharacters = end - start;
     this.counters.bytes += this.takenCharacters;
     this.#at = end;
-    if (end === text.length) this.#endPiece(piece);
+    if (end === text.length) this.#endPiece();
     if (!(verdict instanceof Promise)) return verdict;
     void this.#decide(verdict);
     return undefined;
@@ -136,9 +134,9 @@ export class IncomingPipe {
       for (let total = 0; total < MAX_REST;) {
         const length = this.#host.fileSystem.read(this.#fd, CHUNK, 0, CHUNK.length, null);
         const rest = length === 0 ? this.#frames.end() : undefined;
-        if (rest !== undefined) this.#add(rest);
+        if (rest !== undefined) this.#pieces.push(rest);
         if (length === 0) return;
-        for (const piece of this.#frames.add(CHUNK.subarray(0, length))) this.#add(piece);
+        for (const piece of this.#frames.add(CHUNK.subarray(0, length))) this.#pieces.push(piece);
         total += length;
       }
     } catch {
@@ -163,12 +161,12 @@ export class IncomingPipe {
     }
   }
 
-  #endPiece(piece: Piece): void {
+  #endPiece(): void {
     this.#pieces.shift();
     this.#at = 0;
-    this.#characters -= sizeOf(piece);
-    if (this.#pieces.length === 0) this.#ahead.taken();
-    if (!this.#isPaused || this.#isStopped || this.#characters >= this.#ahead.bytes) return;
+    if (this.#pieces.length > 0) return;
+    this.#ahead.taken();
+    if (!this.#isPaused || this.#isStopped) return;
     this.#isPaused = false;
     this.#socket.resume();
   }
@@ -184,16 +182,11 @@ export class IncomingPipe {
     if (this.#isStopped) return false;
     this.#setAlive();
     this.#ahead.read(length);
-    for (const piece of this.#frames.add(Buffer.from(bytes.buffer, bytes.byteOffset, length))) this.#add(piece);
-    this.#isPaused = this.#characters >= this.#ahead.bytes;
+    for (const piece of this.#frames.add(Buffer.from(bytes.buffer, bytes.byteOffset, length))) this.#pieces.push(piece);
+    this.#isPaused = this.#pieces.length > 0;
     if (this.isReady) this.#events.onReady(this);
     // Some of it may have been taken at once.
     return !this.#isPaused;
-  }
-
-  #add(piece: Piece): void {
-    this.#pieces.push(piece);
-    this.#characters += sizeOf(piece);
   }
 
   #setAlive(): void {
@@ -208,12 +201,7 @@ export class IncomingPipe {
     this.#socket.destroy();
     this.counters.close();
     const rest = this.#isStopped ? undefined : this.#frames.end();
-    if (rest !== undefined) this.#add(rest);
+    if (rest !== undefined) this.#pieces.push(rest);
     this.#events.onReady(this);
   }
-}
-
-/** What it takes to keep a piece, in characters or so: what is refused must not pile up either. */
-function sizeOf(piece: Piece): number {
-  return "text" in piece ? piece.text.length : UNFIT_SIZE;
 }

@@ -16,7 +16,7 @@ export class ReadAhead {
   /** By performance.now(); undefined when all is taken. */
   #since: number | undefined;
 
-  /** To be read at a time, and to have been taken before more is read. */
+  /** To be read at a time: all of it is taken before more is read. */
   get bytes(): number {
     return this.#bytes;
   }
