@@ -33,9 +33,9 @@ export class Outflow {
   readonly #socket: Socket;
   readonly #events: OutflowEvents;
   readonly #recent: RecentFrames;
-  /** Of the frame that is under way. */
+  /** Of the frame that is under way: what is not in the pipe yet. It lies where it was encoded, because nothing else is meanwhile. */
   #rest: Buffer | undefined;
-  #frame = "";
+  #frameBytes = 0;
   #isWaiting = false;
   #isBroken = false;
 
@@ -86,9 +86,8 @@ export class Outflow {
       count++;
     }
     this.#recent.keep(frameAt - start);
-    this.#frame = bytes.toString("utf8", frameAt, end);
-    // A copy: the next frame may be encoded in the same place before this one is written.
-    this.#rest = Buffer.from(bytes.subarray(writtenEnd, end));
+    this.#frameBytes = end - frameAt;
+    this.#rest = bytes.subarray(writtenEnd, end);
     return count;
   }
 
@@ -118,8 +117,7 @@ export class Outflow {
 
   #end(): void {
     this.#rest = undefined;
-    const { start, end } = this.#recent.encode(this.#frame);
-    this.#recent.keep(end - start);
+    this.#recent.keep(this.#frameBytes);
   }
 
   /**

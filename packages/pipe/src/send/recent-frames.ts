@@ -31,13 +31,15 @@ export class RecentFrames {
   /** Encodes whole frames behind those that are kept. Until `keep()` they are only there for now. @returns where they are */
   encode(text: string): { readonly bytes: Buffer; readonly start: number; readonly end: number } {
     const room = this.#last.bytes.length - this.#last.used;
-    const most = text.length * BYTES_OF_CHARACTER;
-    if (most > room && Buffer.byteLength(text) > room) this.#begin(most);
+    if (text.length * BYTES_OF_CHARACTER > room) {
+      const length = Buffer.byteLength(text);
+      if (length > room) this.#begin(length);
+    }
     const { bytes, used } = this.#last;
     return { bytes, start: used, end: used + bytes.write(text, used) };
   }
 
-  /** So many bytes of what was encoded are in the pipe, all of them of whole frames. */
+  /** So many further bytes of what was encoded last are in the pipe, all of them of whole frames. */
   keep(length: number): void {
     this.#last.used += length;
   }
