@@ -1,6 +1,8 @@
 import type { Cause } from "./context.js";
 import { expiryTime, timeStamp } from "./envelope.js";
+import { flatJson } from "./flat-json.js";
 import { isUlid } from "./message-name.js";
+import { isNestedTooDeeply } from "./nesting.js";
 
 /**
  * Envelopes as text, one line, where all but id, time and data are the same or the bus's own, so that there is nothing to check: the
@@ -9,6 +11,10 @@ import { isUlid } from "./message-name.js";
 export class EnvelopeFrame {
   readonly #beforeTime: string;
   readonly #afterTime: string;
+  /** From the id to the data, of the envelope before: those of a burst share their millisecond. */
+  #middle = "";
+  #now = Number.NaN;
+  #attributes = "";
 
   /** @param topic and `to`, which have been parsed */
   constructor(source: string, type: string, topic: string, to: string | undefined) {
@@ -18,12 +24,17 @@ export class EnvelopeFrame {
 
   /**
    * @param now in ms since 1970 @param attributes as `attributesOf` gives them
-   * @returns undefined when JSON has no such text: `composeEnvelope` tells
+   * @returns undefined when JSON has no such text, or it is nested too deeply: `Composer` tells
    */
   text(id: string, now: number, attributes: string, data: unknown): string | undefined {
     const json = jsonOf(data);
-    if (json === undefined) return undefined;
-    return `${START}${id}${this.#beforeTime}${timeStamp(now)}${this.#afterTime}${attributes}"data":${json}}\n`;
+    if (json === undefined || isNestedTooDeeply(json, 1)) return undefined;
+    if (now !== this.#now || attributes !== this.#attributes) {
+      this.#middle = `${this.#beforeTime}${timeStamp(now)}${this.#afterTime}${attributes}"data":`;
+      this.#now = now;
+      this.#attributes = attributes;
+    }
+    return `${START}${id}${this.#middle}${json}}\n`;
   }
 }
 
@@ -63,7 +74,9 @@ function causedBy({ id, correlationId, hops, traceparent, tracestate }: Cause): 
 function jsonOf(data: unknown): string | undefined {
   try {
     // toJSON() is told the name of what it stands for; for anything else, an object around it costs a fourth of the text.
-    if ((data as { toJSON?: unknown } | null)?.toJSON === undefined) return JSON.stringify(data);
+    if ((data as { toJSON?: unknown } | null)?.toJSON === undefined) {
+      return (typeof data === "object" && data !== null ? flatJson(data) : undefined) ?? JSON.stringify(data);
+    }
     const text = JSON.stringify({ data });
     return text === "{}" ? undefined : text.slice(`{"data":`.length, -1);
   } catch {

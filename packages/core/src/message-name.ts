@@ -11,6 +11,7 @@ const SEAL = /^\.[0-9]-[0-9A-HJKMNP-TV-Z]{26}\.sealed$/;
 const PLACE_LENGTH = 28;
 export const ULID_LENGTH = 26;
 const TIME_LENGTH = 10;
+const ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 const [ZERO, SEVEN, NINE] = [0x30, 0x37, 0x39];
 const [LETTER_A, LETTER_I, LETTER_L, LETTER_O, LETTER_U, LETTER_Z] = [0x41, 0x49, 0x4c, 0x4f, 0x55, 0x5a];
@@ -60,7 +61,7 @@ function isOfBase32(code: number): boolean {
 /** The time in a ULID, in milliseconds since 1970 (https://github.com/ulid/spec). */
 export function ulidTimeMs(ulid: string): number {
   let time = 0;
-  for (let i = 0; i < 10; i++) time = time * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".indexOf(ulid[i] ?? "0");
+  for (let i = 0; i < 10; i++) time = time * 32 + ULID_ALPHABET.indexOf(ulid[i] ?? "0");
   return time;
 }
 
@@ -91,10 +92,12 @@ export class NameSource {
   /** Of the last ULID: the rest but for the last two characters, which count. */
   #restHead = "";
   #count = PAIRS;
+  /** The time and the rest, up to the last two characters. */
+  #stem = "";
 
   /**
-   * As `monotonicFactory` of ulid, which makes all 26 characters anew for each millisecond and takes as long for that as the rest of
-   * a small message. Here the random part is drawn anew for every thousandth, and counts up in between.
+   * As `monotonicFactory` of ulid, which makes all 26 characters anew for each millisecond, and takes as long for that as the rest of a
+   * small message. Here the random part is drawn anew for every thousandth, and counts up in between.
    * @param nowMs in ms since 1970
    */
   ulid(nowMs: number = Date.now()): string {
@@ -103,8 +106,9 @@ export class NameSource {
     if (++this.#count >= PAIRS) {
       this.#restHead = isLater ? this.#freshRest().slice(0, -PAIR_LENGTH) : incrementBase32(this.#restHead);
       this.#count = 0;
-    }
-    return this.#time + this.#restHead + pairOf(this.#count);
+      this.#stem = this.#time + this.#restHead;
+    } else if (isLater) this.#stem = this.#time + this.#restHead;
+    return this.#stem + pairOf(this.#count);
   }
 
   #setTime(ms: number): void {

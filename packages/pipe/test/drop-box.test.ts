@@ -139,7 +139,7 @@ test("what is refused holds its sender back as well, and nothing of it piles up"
     const sending = pipe.send("passes");
     await sending;
     for (let turns = 0; turns < 200; turns++) await new Promise((resolve) => setTimeout(resolve, 1));
-    assert.equal(isWritten, false, "there is room for 64 KiB in a pipe, and not for a megabyte");
+    assert.equal(isWritten, false, "there is room for 64 KiB in a pipe of mkfifo's, and not for a megabyte");
     assert.ok(process.memoryUsage.rss() - before < 64 * 1024 * 1024);
     assert.equal((await iterator.next()).value?.data, "passes");
     const over = iterator.next();

@@ -18,7 +18,7 @@ Examples:
   agentbus pipe send @codebot '{"text":"hello"}'
   tail -F app.log | agentbus pipe send @codebot --lines --text
 
-A pipe holds some 64 KiB; then its sender waits until its receiver takes more.
+A pipe holds some 256 KiB; then its sender waits until its receiver takes more.
 Nothing is kept: for messages that must survive, agentbus publish.`;
 
 const RECEIVE_EXAMPLES = `

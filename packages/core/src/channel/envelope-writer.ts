@@ -1,7 +1,6 @@
 import { currentCause, type Cause } from "../context.js";
 import { DIRECT_TOPIC, isJson } from "../envelope.js";
 import { attributesOf, EnvelopeFrame } from "../envelope-frame.js";
-import { isNestedTooDeeply, MAX_NESTING } from "../nesting.js";
 import { refuseUnknownOptions } from "../options.js";
 import { Composer } from "../publish/composer.js";
 import { SchemaGate } from "../publish/schema-gate.js";
@@ -20,8 +19,6 @@ const OPTIONS: ReadonlySet<string> = new Set([
 
 const NO_OPTIONS: SendOptions = Object.freeze({});
 const BYTES_OF_CHARACTER = 3;
-/** A shorter text cannot be nested too deeply: so many openings and closings, and what else an envelope has, do not fit in. */
-const MAY_BE_DEEP = 2 * MAX_NESTING + 150;
 
 /** Writes the envelopes that go through a channel to one address: the usual one as a text with gaps to fill in, any other by the composer. */
 export class AddressedEnvelopeWriter implements EnvelopeWriter {
@@ -63,8 +60,8 @@ export class AddressedEnvelopeWriter implements EnvelopeWriter {
     if (attributes === undefined) return undefined;
     const id = this.#spool.names.ulid(now);
     const text = this.#frame.text(id, now, attributes, data);
-    if (text === undefined || (text.length >= MAY_BE_DEEP && isNestedTooDeeply(text))) return undefined;
-    return text.length * BYTES_OF_CHARACTER > this.#spool.limits.maxEnvelopeBytes ? undefined : { id, text };
+    if (text === undefined || text.length * BYTES_OF_CHARACTER > this.#spool.limits.maxEnvelopeBytes) return undefined;
+    return { id, text };
   }
 
   #compose(data: unknown, options: SendOptions): WrittenEnvelope | Promise<WrittenEnvelope> {

@@ -2,7 +2,6 @@ import { currentCause, type Cause } from "../context.js";
 import { isJson } from "../envelope.js";
 import { attributesOf } from "../envelope-frame.js";
 import { moment, type Moment } from "../freshness.js";
-import { isNestedTooDeeply } from "../nesting.js";
 import type { Spool } from "../spool.js";
 import type { Outbox } from "./outbox.js";
 import type { Route } from "./routes.js";
@@ -65,7 +64,6 @@ export class Express {
   }
 
   #append(route: Route, id: string, text: string, now: Moment): Sent | undefined {
-    if (isNestedTooDeeply(text)) return undefined;
     // Each character takes three bytes at the most.
     if (text.length * BYTES_OF_CHARACTER > this.#spool.limits.maxEnvelopeBytes) return undefined;
     const isStored = this.#outbox.sendBy(route, text, text.length * BYTES_OF_CHARACTER, now);

@@ -29,6 +29,11 @@ export class Frames {
     this.#maxBytes = maxBytes;
   }
 
+  /** Bytes of a line whose end has not come. */
+  get held(): number {
+    return this.#length;
+  }
+
   /** What is left when no more comes: the beginning of a line; undefined when the last one was whole. */
   end(): UnfitPiece | undefined {
     if (this.#length === 0) return undefined;

@@ -1,15 +1,12 @@
 import { Socket } from "node:net";
 import type { ChannelCounters, ChannelHost, EnvelopeReader, Sender, Verdict } from "@agentbus/core";
 import { Frames, type Piece, type UnfitPiece } from "./frames.js";
+import { MOST, ReadAhead } from "./read-ahead.js";
 
-/** More than that is not read in advance, in characters. */
-const READ_AHEAD = 64 * 1024;
-/** Of the reason why a line was refused. */
-const UNFIT_SIZE = 128;
 /** The most that a pipe may be made to hold without a privilege (pipe(7), pipe-max-size), in bytes. */
 const MAX_REST = 1024 * 1024;
-/** As much as a pipe holds. One for all: what is read is taken out of it before anything else is read. */
-const CHUNK = Buffer.allocUnsafeSlow(64 * 1024);
+/** One for all: what is read is taken out of it before anything else is read. */
+const CHUNK = Buffer.allocUnsafeSlow(MOST);
 
 /** What a pipe tells whoever takes messages from it. */
 export interface IncomingPipeEvents {
@@ -37,13 +34,14 @@ export class IncomingPipe {
   readonly #reader: EnvelopeReader;
   readonly #frames: Frames;
   readonly #events: IncomingPipeEvents;
+  readonly #ahead = new ReadAhead();
   #pieces: Piece[] = [];
-  #characters = 0;
   /** In the first piece. */
   #at = 0;
   /** A verdict that had to be waited for. */
   #decided: Item | undefined;
   #isDeciding = false;
+  /** Nothing more is read before all of that is taken. */
   #isPaused = false;
   #isStopped = false;
   #hasEnded = false;
@@ -60,7 +58,8 @@ export class IncomingPipe {
     this.counters = host.show({ kind: "pipe", role: "receiver", peer: sender.user });
     const callback = (length: number, bytes: Uint8Array) => this.#read(length, bytes);
     // The types know of `onread` in connect() only; the constructor is where it is read (lib/net.js).
-    const options = { fd, readable: true, writable: false, onread: { buffer: CHUNK, callback } };
+    const buffer = () => CHUNK.subarray(0, this.#next);
+    const options = { fd, readable: true, writable: false, onread: { buffer, callback } };
     this.#socket = new Socket(options);
     this.#socket.on("end", () => this.#end());
     this.#socket.on("error", () => this.#end());
@@ -86,7 +85,7 @@ export class IncomingPipe {
   probe(): void {
     if (this.isAlive || this.#hasEnded || this.#isStopped) return;
     try {
-      const length = this.#host.fileSystem.read(this.#fd, CHUNK, 0, CHUNK.length, null);
+      const length = this.#host.fileSystem.read(this.#fd, CHUNK, 0, this.#next, null);
       if (length > 0) this.#read(length, CHUNK);
     } catch (error) {
       // Nothing to read, but somebody who may write: without one, this would be the end.
@@ -104,7 +103,7 @@ export class IncomingPipe {
     const piece = this.#pieces[0];
     if (piece === undefined) return undefined;
     if (!("text" in piece)) {
-      this.#endPiece(piece);
+      this.#endPiece();
       return { kind: "unfit", ...piece };
     }
     const { text } = piece;
@@ -114,7 +113,7 @@ export class IncomingPipe {
     this.takenCharacters = end - start;
     this.counters.bytes += this.takenCharacters;
     this.#at = end;
-    if (end === text.length) this.#endPiece(piece);
+    if (end === text.length) this.#endPiece();
     if (!(verdict instanceof Promise)) return verdict;
     void this.#decide(verdict);
     return undefined;
@@ -135,9 +134,9 @@ export class IncomingPipe {
       for (let total = 0; total < MAX_REST;) {
         const length = this.#host.fileSystem.read(this.#fd, CHUNK, 0, CHUNK.length, null);
         const rest = length === 0 ? this.#frames.end() : undefined;
-        if (rest !== undefined) this.#add(rest);
+        if (rest !== undefined) this.#pieces.push(rest);
         if (length === 0) return;
-        for (const piece of this.#frames.add(CHUNK.subarray(0, length))) this.#add(piece);
+        for (const piece of this.#frames.add(CHUNK.subarray(0, length))) this.#pieces.push(piece);
         total += length;
       }
     } catch {
@@ -162,29 +161,32 @@ export class IncomingPipe {
     }
   }
 
-  #endPiece(piece: Piece): void {
+  #endPiece(): void {
     this.#pieces.shift();
     this.#at = 0;
-    this.#characters -= sizeOf(piece);
-    if (!this.#isPaused || this.#isStopped || this.#characters >= READ_AHEAD) return;
+    if (this.#pieces.length > 0) return;
+    this.#ahead.taken();
+    if (!this.#isPaused || this.#isStopped) return;
     this.#isPaused = false;
     this.#socket.resume();
+  }
+
+  /** How much to read at the most: the rest of a long line at one go. */
+  get #next(): number {
+    const { bytes } = this.#ahead;
+    return this.#frames.held >= bytes ? MOST : bytes;
   }
 
   /** @returns whether to read on */
   #read(length: number, bytes: Uint8Array): boolean {
     if (this.#isStopped) return false;
     this.#setAlive();
-    for (const piece of this.#frames.add(Buffer.from(bytes.buffer, bytes.byteOffset, length))) this.#add(piece);
-    this.#isPaused = this.#characters >= READ_AHEAD;
+    this.#ahead.read(length);
+    for (const piece of this.#frames.add(Buffer.from(bytes.buffer, bytes.byteOffset, length))) this.#pieces.push(piece);
+    this.#isPaused = this.#pieces.length > 0;
     if (this.isReady) this.#events.onReady(this);
     // Some of it may have been taken at once.
     return !this.#isPaused;
-  }
-
-  #add(piece: Piece): void {
-    this.#pieces.push(piece);
-    this.#characters += sizeOf(piece);
   }
 
   #setAlive(): void {
@@ -199,12 +201,7 @@ export class IncomingPipe {
     this.#socket.destroy();
     this.counters.close();
     const rest = this.#isStopped ? undefined : this.#frames.end();
-    if (rest !== undefined) this.#add(rest);
+    if (rest !== undefined) this.#pieces.push(rest);
     this.#events.onReady(this);
   }
-}
-
-/** What it takes to keep a piece, in characters or so: what is refused must not pile up either. */
-function sizeOf(piece: Piece): number {
-  return "text" in piece ? piece.text.length : UNFIT_SIZE;
 }

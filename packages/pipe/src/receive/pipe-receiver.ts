@@ -1,30 +1,28 @@
-import {
-  PassingMessage,
-  type BusError,
-  type ChannelCounters,
-  type ChannelHost,
-  type ChannelMessage,
-  type ChannelStatistics,
-  type DrainOptions,
-  type PipeHandler,
-  type Pipes,
-  type PipesOptions,
+import type {
+  BusError,
+  ChannelCounters,
+  ChannelHost,
+  ChannelMessage,
+  ChannelStatistics,
+  DrainOptions,
+  PipeHandler,
+  Pipes,
+  PipesOptions,
 } from "@agentbus/core";
 import { PIPE_CAPABILITIES, SERVICE } from "../capabilities.js";
-import type { IncomingPipe, Item } from "./incoming-pipe.js";
+import { HandlerRunner } from "./handler-runner.js";
+import type { IncomingPipe } from "./incoming-pipe.js";
 import { Intake } from "./intake.js";
+import { IN_A_ROW, MessageSource } from "./message-source.js";
 import { Refusals } from "./refusals.js";
-import { Turns } from "./turns.js";
 
 const DEFAULTS = Object.freeze({ concurrency: 1, maxPipesPerSender: 8 });
 const DRAIN_MS = 30_000;
-/** Messages that are handed on, or refused, before the other pipes are looked at again. */
-const IN_A_ROW = 64;
 
 /**
  * The receiving end of all pipes to this account: either iterated, or read by a handler.
  *
- * Nothing is taken out of a pipe before somebody wants it, apart from one chunk each: a slow reader fills the pipes, and then their senders wait.
+ * Little is taken out of a pipe before somebody wants it: a slow reader fills the pipes, and then their senders wait.
  */
 export class PipeReceiver<Data> implements Pipes<Data> {
   readonly capabilities = PIPE_CAPABILITIES;
@@ -33,8 +31,7 @@ export class PipeReceiver<Data> implements Pipes<Data> {
   readonly done: Promise<void>;
   readonly #host: ChannelHost;
   readonly #options: PipesOptions;
-  readonly #turns = new Turns();
-  readonly #refusals: Refusals;
+  readonly #source: MessageSource<Data>;
   readonly #intake: Intake;
   readonly #counters: ChannelCounters;
   readonly #forget: () => void;
@@ -42,8 +39,7 @@ export class PipeReceiver<Data> implements Pipes<Data> {
   #unlock: (() => Promise<void>) | undefined;
   /** Iterations that wait for a message. */
   #waiting: ((result: IteratorResult<ChannelMessage<Data>, undefined>) => void)[] = [];
-  #handler: PipeHandler<Data> | undefined;
-  #running = 0;
+  #handlers: HandlerRunner<Data> | undefined;
   #handed = 0;
   #isPumping = false;
   #isPumpDue = false;
@@ -58,15 +54,19 @@ export class PipeReceiver<Data> implements Pipes<Data> {
   constructor(host: ChannelHost, options: PipesOptions) {
     this.#host = host;
     this.#options = options;
-    this.#refusals = new Refusals(this.stats, options.onRefused);
+    const refusals = new Refusals(this.stats, options.onRefused);
     const maxPerSender = options.maxPipesPerSender ?? DEFAULTS.maxPipesPerSender;
     this.#counters = host.show({ kind: "pipe", role: "receiver", peer: null });
+    this.#source = new MessageSource(this.stats, this.#counters, refusals, {
+      onFinished: (pipe) => this.#intake.forget(pipe),
+      onMore: () => this.#pumpSoon(),
+    });
     this.#intake = new Intake(
       host,
       maxPerSender,
       (refusal) => {
         this.#counters.refused++;
-        this.#refusals.add(refusal);
+        refusals.add(refusal);
       },
       { onReady: (pipe) => this.#onReady(pipe) },
     );
@@ -88,7 +88,8 @@ export class PipeReceiver<Data> implements Pipes<Data> {
 
   handle(handler: PipeHandler<Data>): void {
     this.#claimReader("handler");
-    this.#handler = handler;
+    const { concurrency = DEFAULTS.concurrency, onError } = this.#options;
+    this.#handlers = new HandlerRunner(this.#host, handler, concurrency, onError, () => this.#pump());
     this.#pump();
   }
 
@@ -96,7 +97,8 @@ export class PipeReceiver<Data> implements Pipes<Data> {
     this.#claimReader("iterator");
     return {
       next: () => {
-        const message = this.#poll();
+        const message = this.#closed === undefined ? this.#source.next() : undefined;
+        if (this.#isDrained) this.#endDrain();
         if (message !== undefined) return this.#hand(message);
         if (this.#closed !== undefined || this.#isDrained) return Promise.resolve({ done: true, value: undefined });
         return new Promise((resolve) => this.#waiting.push(resolve));
@@ -136,7 +138,7 @@ export class PipeReceiver<Data> implements Pipes<Data> {
 
   #onReady(pipe: IncomingPipe): void {
     if (this.#closed !== undefined) return;
-    if (pipe.isReady) this.#turns.add(pipe);
+    if (pipe.isReady) this.#source.add(pipe);
     else if (pipe.isFinished) this.#intake.forget(pipe);
     this.#pump();
   }
@@ -148,10 +150,10 @@ export class PipeReceiver<Data> implements Pipes<Data> {
     this.#isPumping = true;
     try {
       let inARow = 0;
-      for (let message; this.#isWanted && (message = this.#poll()) !== undefined;) {
+      for (let message; this.#isWanted && (message = this.#source.next()) !== undefined;) {
         const resolve = this.#waiting.shift();
         if (resolve !== undefined) resolve({ done: false, value: message });
-        else this.#work(message);
+        else this.#handlers?.run(message);
         if (++inARow === IN_A_ROW) {
           this.#pumpSoon();
           break;
@@ -160,7 +162,10 @@ export class PipeReceiver<Data> implements Pipes<Data> {
     } finally {
       this.#isPumping = false;
     }
-    if (!this.#isDrained) return;
+    if (this.#isDrained) this.#endDrain();
+  }
+
+  #endDrain(): void {
     for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
     for (const wake of this.#onIdle.splice(0)) wake();
   }
@@ -183,84 +188,11 @@ export class PipeReceiver<Data> implements Pipes<Data> {
 
   get #isWanted(): boolean {
     if (this.#closed !== undefined) return false;
-    const concurrency = this.#options.concurrency ?? DEFAULTS.concurrency;
-    return this.#handler === undefined ? this.#waiting.length > 0 : this.#running < concurrency;
-  }
-
-  /**
-   * The next message, in turn; what is none is dealt with on the way, and counts as its sender's turn. After much of that the rest is left
-   * to the next turn of the event loop: whoever sends nothing else must not keep others' pipes from being read.
-   */
-  #poll(): ChannelMessage<Data> | undefined {
-    let inARow = 0;
-    for (let pipe; this.#closed === undefined && (pipe = this.#turns.next) !== undefined;) {
-      // Before its next message comes everybody else's.
-      this.#turns.pass();
-      const item = pipe.take();
-      if (!pipe.isReady) this.#turns.remove(pipe);
-      if (pipe.isFinished) this.#intake.forget(pipe);
-      const message = item === undefined ? undefined : this.#messageOf(item, pipe);
-      if (message !== undefined) return message;
-      if (++inARow === IN_A_ROW) {
-        this.#pumpSoon();
-        return undefined;
-      }
-    }
-    return undefined;
-  }
-
-  #messageOf(item: Item, pipe: IncomingPipe): ChannelMessage<Data> | undefined {
-    if (item.kind === "deliver") {
-      this.stats.delivered++;
-      pipe.counters.messages++;
-      this.#counters.messages++;
-      this.#counters.bytes += pipe.takenCharacters;
-      return new PassingMessage<Data>(item.envelope, item.sender);
-    }
-    if (item.kind === "expired") this.stats.expired++;
-    else {
-      pipe.counters.refused++;
-      this.#counters.refused++;
-      this.#refusals.add({ reason: item.reason, detail: item.detail, sender: pipe.sender });
-    }
-    return undefined;
-  }
-
-  /** Never throws because of the handler: its failure is the message's. */
-  #work(message: ChannelMessage<Data>): void {
-    let result: unknown;
-    try {
-      result = this.#host.runBecauseOf(message, () => this.#handler?.(message));
-    } catch (error) {
-      return this.#reportFailure(error, message);
-    }
-    if (!isThenable(result)) return;
-    this.#running++;
-    const finish = () => {
-      this.#running--;
-      this.#pump();
-    };
-    Promise.resolve(result)
-      .catch((error: unknown) => this.#reportFailure(error, message))
-      .finally(finish)
-      .catch(() => undefined);
-  }
-
-  #reportFailure(error: unknown, message: ChannelMessage<Data>): void {
-    let why = error;
-    try {
-      if (this.#options.onError !== undefined) return this.#options.onError(error, message);
-    } catch (another) {
-      why = another;
-    }
-    process.emitWarning(
-      `the handler of pipes failed on ${message.topic} ${message.id}: ${textOf(why)}`,
-      "AgentbusWarning",
-    );
+    return this.#handlers?.isFree ?? this.#waiting.length > 0;
   }
 
   get #isDrained(): boolean {
-    return this.#isDraining && this.#turns.isEmpty && this.#running === 0 && this.#allTaken;
+    return this.#isDraining && this.#source.isEmpty && this.#handlers?.isIdle !== false && this.#allTaken;
   }
 
   get #allTaken(): boolean {
@@ -279,11 +211,10 @@ export class PipeReceiver<Data> implements Pipes<Data> {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#intake.stop();
     for (const pipe of this.#intake.pipes) {
-      this.#turns.remove(pipe);
+      this.#source.remove(pipe);
       pipe.close();
     }
-    for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
-    for (const wake of this.#onIdle.splice(0)) wake();
+    this.#endDrain();
     this.#forget();
     this.#counters.close();
     await this.#unlock?.();
@@ -295,16 +226,4 @@ export class PipeReceiver<Data> implements Pipes<Data> {
       throw new TypeError(`the pipes have ${this.#reading === "iterator" ? "an iterator" : "a handler"} already`);
     this.#reading = reader;
   }
-}
-
-function textOf(error: unknown): string {
-  try {
-    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  } catch {
-    return "it threw something that says nothing";
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | undefined | null)?.then === "function";
 }

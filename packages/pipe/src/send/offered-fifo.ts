@@ -2,6 +2,7 @@ import fs from "node:fs";
 import { BusError, type ChannelHost } from "@agentbus/core";
 import { NAME_LENGTH, NAME_SUFFIX } from "../capabilities.js";
 import { mkfifo } from "./mkfifo.js";
+import { widen } from "./pipe-capacity.js";
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
 /** What only its owner writes to, and a receiver of the group may read. */
@@ -14,6 +15,8 @@ const LOOK_MS = 250;
 export interface WritingEnds {
   readonly writeFd: number;
   readonly waitFd: number;
+  /** What the pipe holds, in bytes; its receiver cannot have left more than that unread. */
+  readonly capacity: number;
 }
 
 interface Ends extends WritingEnds {
@@ -59,9 +62,10 @@ export class OfferedFifo {
       // Does not fail with ENXIO, because somebody reads: we do.
       const [writeFd, waitFd] = [openEnd(host, draft, O_WRONLY, fds), openEnd(host, draft, O_WRONLY, fds)];
       requireFit(host, draft, fds);
+      const capacity = await widen(writeFd);
       const name = `${host.random(NAME_LENGTH)}${NAME_SUFFIX}`;
       host.fileSystem.rename(draft, box.atOwn(name));
-      return new OfferedFifo(host, box, name, { readFd, writeFd, waitFd });
+      return new OfferedFifo(host, box, name, { readFd, writeFd, waitFd, capacity });
     } catch (error) {
       for (const fd of fds) host.fileSystem.close(fd);
       removeQuietly(host, draft);

@@ -2,14 +2,12 @@ import fs from "node:fs";
 import { Socket } from "node:net";
 import type { ChannelHost } from "@agentbus/core";
 import type { WritingEnds } from "./offered-fifo.js";
+import { RecentFrames } from "./recent-frames.js";
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
-/** Texts up to this many characters are encoded in one place. */
-const SCRATCH_CHARACTERS = 64 * 1024;
-const BYTES_OF_CHARACTER = 3;
-const SCRATCH = Buffer.allocUnsafeSlow(SCRATCH_CHARACTERS * BYTES_OF_CHARACTER);
-/** What a pipe holds unless somebody changes that (pipe(7)), in bytes; a receiver cannot have left more than that unread. */
-const CAPACITY = 64 * 1024;
+/** Texts are joined up to so many characters. */
+const MAX_PORTION = 64 * 1024;
+const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024);
 const NEWLINE = 0x0a;
 
 export interface OutflowEvents {
@@ -25,28 +23,29 @@ export interface OutflowEvents {
  * A frame is written at once as long as there is room: write(2) on a non-blocking descriptor never waits, and takes less time than the
  * stream of Node around it. The rest of what finds no room goes through Node's event loop (epoll, kqueue), so no thread is ever held.
  *
- * Texts that may be unread yet are kept, no more than a pipe holds: if the receiver goes, whole frames that it has not taken out are sent again.
+ * What may be unread yet is kept, hardly more than a pipe holds: if the receiver goes, whole frames that it has not taken out are sent again.
  */
 export class Outflow {
+  /** So many characters are worth a write(2) of their own: a part of what the pipe holds, so that there is room for it before it runs empty. */
+  readonly portion: number;
   readonly #host: ChannelHost;
   readonly #fd: number;
   readonly #socket: Socket;
   readonly #events: OutflowEvents;
-  /** Frames in the pipe, the oldest first from `#kept` on. */
-  #recent: string[] = [];
-  #kept = 0;
-  #keptCharacters = 0;
-  /** Of the frame that is under way. */
+  readonly #recent: RecentFrames;
+  /** Of the frame that is under way: what is not in the pipe yet. It lies where it was encoded, because nothing else is meanwhile. */
   #rest: Buffer | undefined;
-  #frame = "";
+  #frameBytes = 0;
   #isWaiting = false;
   #isBroken = false;
 
   /** @param ends non-blocking; this closes them */
-  constructor(host: ChannelHost, { writeFd, waitFd }: WritingEnds, events: OutflowEvents) {
+  constructor(host: ChannelHost, { writeFd, waitFd, capacity }: WritingEnds, events: OutflowEvents) {
+    this.portion = Math.min(capacity / 4, MAX_PORTION);
     this.#host = host;
     this.#fd = writeFd;
     this.#events = events;
+    this.#recent = new RecentFrames(capacity);
     this.#socket = new Socket({ fd: waitFd, readable: false, writable: true });
     this.#socket.on("error", () => this.#break());
     this.#socket.on("close", () => this.#break());
@@ -64,39 +63,38 @@ export class Outflow {
   /**
    * Puts frames into the pipe, as many as find room. The first one that does not is under way then, unless the pipe is broken:
    * `retry()` and `wait()` get it in.
-   * @param frames whole lines @param text all of them @returns how many are in the pipe
+   * @param text of whole frames @param count of them @returns how many are in the pipe
    */
-  push(frames: readonly string[], text: string): number {
-    const isShort = text.length <= SCRATCH_CHARACTERS;
-    const buffer = isShort ? SCRATCH : Buffer.from(text);
-    const length = isShort ? SCRATCH.write(text) : buffer.length;
-    const written = this.#write(buffer, length);
-    if (written === length) {
-      for (const frame of frames) this.#keep(frame);
-      return frames.length;
-    }
-    if (this.#isBroken) return 0;
-    return this.#pushRest(frames, buffer, written);
+  push(text: string, count: number): number {
+    const { bytes, start, end } = this.#recent.encode(text);
+    const written = this.#write(bytes, start, end - start);
+    if (start + written < end) return this.#isBroken ? 0 : this.#pushPart(bytes, start, start + written);
+    this.#recent.keep(written);
+    return count;
   }
 
-  /** Only one frame is ever under way: so it is known of each whether it is in the pipe, whenever that breaks. */
-  #pushRest(frames: readonly string[], buffer: Buffer, written: number): number {
-    let [count, end] = [0, 0];
-    for (;;) {
-      end += Buffer.byteLength(frames[count] as string);
-      if (end > written) break;
-      this.#keep(frames[count++] as string);
+  /**
+   * Only one frame is ever under way: so it is known of each whether it is in the pipe, whenever that breaks.
+   * @param start of the first frame @param writtenEnd behind what is in the pipe
+   */
+  #pushPart(bytes: Buffer, start: number, writtenEnd: number): number {
+    let count = 0;
+    let frameAt = start;
+    let end = bytes.indexOf(NEWLINE, frameAt) + 1;
+    for (; end <= writtenEnd; end = bytes.indexOf(NEWLINE, frameAt) + 1) {
+      frameAt = end;
+      count++;
     }
-    // A copy: the next frame may be encoded in the same place before this one is written.
-    this.#rest = Buffer.from(buffer.subarray(written, end));
-    this.#frame = frames[count] as string;
+    this.#recent.keep(frameAt - start);
+    this.#frameBytes = end - frameAt;
+    this.#rest = bytes.subarray(writtenEnd, end);
     return count;
   }
 
   /** Tries again to write what is left of the frame that is under way. @returns whether it is in the pipe now; then `onWritten` is not called */
   retry(): boolean {
     if (this.#rest === undefined || this.#isWaiting || this.#isBroken) return false;
-    const written = this.#write(this.#rest, this.#rest.length);
+    const written = this.#write(this.#rest, 0, this.#rest.length);
     if (written < this.#rest.length) {
       this.#rest = this.#rest.subarray(written);
       return false;
@@ -119,7 +117,7 @@ export class Outflow {
 
   #end(): void {
     this.#rest = undefined;
-    this.#keep(this.#frame);
+    this.#recent.keep(this.#frameBytes);
   }
 
   /**
@@ -127,8 +125,7 @@ export class Outflow {
    * them twice. To be asked once it is broken. Where a pipe cannot be opened again by its descriptor, as on macOS, nobody can tell: none.
    */
   unread(): string[] {
-    const ends = this.#unreadEnds();
-    return ends === 0 ? [] : this.#recent.slice(this.#kept).slice(-ends);
+    return this.#recent.last(this.#unreadEnds());
   }
 
   /** Whether somebody reads. Where that cannot be asked, the next write tells. */
@@ -150,28 +147,13 @@ export class Outflow {
     this.#host.fileSystem.close(this.#fd);
   }
 
-  #write(buffer: Buffer, length: number): number {
+  #write(bytes: Buffer, start: number, length: number): number {
     try {
-      return this.#host.fileSystem.write(this.#fd, buffer, 0, length, null);
+      return this.#host.fileSystem.write(this.#fd, bytes, start, length, null);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") this.#isBroken = true;
       return 0;
     }
-  }
-
-  #keep(frame: string): void {
-    this.#recent.push(frame);
-    this.#keptCharacters += frame.length;
-    // A character is a byte at the least.
-    for (;;) {
-      const oldest = this.#recent[this.#kept] as string;
-      if (this.#keptCharacters - oldest.length < CAPACITY) break;
-      this.#keptCharacters -= oldest.length;
-      this.#recent[this.#kept++] = "";
-    }
-    if (this.#kept < 1_024) return;
-    this.#recent = this.#recent.slice(this.#kept);
-    this.#kept = 0;
   }
 
   /** A frame ends with the only newline in it. */
