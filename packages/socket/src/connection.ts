@@ -36,6 +36,7 @@ export class Connection implements Pausable {
   #isOver = false;
   #heldBytes = 0;
   #pauses = 0;
+  #isWaiting = false;
   #isCongested = false;
   #error: Error | undefined;
   #stall: NodeJS.Timeout | undefined;
@@ -98,6 +99,18 @@ export class Connection implements Pausable {
     if (--this.#pauses === 0 && !this.#isCongested) this.#socket.resume();
   }
 
+  /**
+   * Tells of no further frame, and reads nothing more, until then.
+   * @param settled never rejects; one at a time @param again whether the frame that is being told of is told of once more
+   */
+  wait(settled: Promise<void>, again = false): void {
+    this.#reader.hold(again);
+    // Several frames may wait one after the other before anything is read again.
+    if (!this.#isWaiting) this.pause();
+    this.#isWaiting = true;
+    void settled.then(() => this.#goOn());
+  }
+
   /** Resolves when the kernel has taken all that was sent, or the connection is over. */
   flushed(): Promise<void> {
     this.#flushNow();
@@ -134,6 +147,19 @@ export class Connection implements Pausable {
 
   #receive(chunk: Buffer): void {
     this.#reader.push(chunk);
+    this.#accountForHeld();
+  }
+
+  #goOn(): void {
+    if (this.#isOver) return;
+    this.#reader.goOn();
+    this.#accountForHeld();
+    if (this.#reader.isHeld) return;
+    this.#isWaiting = false;
+    this.resume();
+  }
+
+  #accountForHeld(): void {
     const held = this.#reader.heldBytes;
     if (held === this.#heldBytes) return;
     const { budget } = this.#options;
@@ -192,7 +218,7 @@ export class Connection implements Pausable {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stopWatching();
-    const isTruncated = this.#reader.heldBytes > 0;
+    const isTruncated = this.#reader.isWithinFrame;
     this.#reader.end();
     this.#options.budget.give(this.#heldBytes);
     this.#options.budget.forget(this);

@@ -54,12 +54,20 @@ const ZERO = 48;
 const MAX_CALL = 0xffff_ffff;
 const KINDS: ReadonlySet<string> = new Set(Object.values(Kind));
 
-/** Finds the frames in what comes in. A frame in many pieces is joined when its end is there. */
+/**
+ * Finds the frames in what comes in. A frame in many pieces is joined when its end is there. Frames that have to wait stay the text that
+ * they came in: to keep each for itself would take a hundred times the memory of the shortest.
+ */
 export class FrameReader {
   readonly #maxBytes: number;
   readonly #sink: FrameSink;
   #parts: Buffer[] = [];
   #partBytes = 0;
+  /** Whole frames: those from `#next` on have not been told of. */
+  #text = "";
+  #start = 0;
+  #next = 0;
+  #isHeld = false;
   #isEnded = false;
   #isAscii = true;
 
@@ -68,9 +76,18 @@ export class FrameReader {
     this.#sink = sink;
   }
 
-  /** The bytes of a frame that is not complete. */
+  /** What is kept here, in bytes: frames that wait, and the beginning of one. */
   get heldBytes(): number {
-    return this.#partBytes;
+    return this.#partBytes + this.#text.length - this.#next;
+  }
+
+  /** Whether the last frame is not complete. */
+  get isWithinFrame(): boolean {
+    return this.#partBytes > 0;
+  }
+
+  get isHeld(): boolean {
+    return this.#isHeld;
   }
 
   /** For whoever has been told of a frame: its size in bytes. */
@@ -78,16 +95,26 @@ export class FrameReader {
     return this.#isAscii ? end - start : Buffer.byteLength(text.slice(start, end));
   }
 
+  /** Not to be called while it is held. */
   push(chunk: Buffer): void {
     if (this.#isEnded) return;
     const end = chunk.lastIndexOf(NEWLINE) + 1;
-    if (end > 0) this.#read(this.#complete(end === chunk.length ? chunk : chunk.subarray(0, end)));
-    if (this.#isEnded || end === chunk.length) return;
-    const rest = end === 0 ? chunk : chunk.subarray(end);
-    this.#parts.push(rest);
-    this.#partBytes += rest.length;
-    if (this.#parts.length === MAX_PARTS) this.#parts = [Buffer.concat(this.#parts)];
+    const frames = end === 0 ? undefined : this.#complete(end === chunk.length ? chunk : chunk.subarray(0, end));
+    const rest = end === chunk.length ? undefined : chunk.subarray(end);
+    if (rest !== undefined) this.#keep(rest);
+    if (frames !== undefined) this.#read(frames);
     if (this.#partBytes > this.#maxBytes) this.#refuse("too-large", `a frame of more than ${this.#maxBytes} bytes`);
+  }
+
+  /** Tells of no further frame before `goOn()`. @param again whether the one that is being told of is told of once more then */
+  hold(again: boolean): void {
+    this.#isHeld = true;
+    if (again) this.#next = this.#start;
+  }
+
+  goOn(): void {
+    this.#isHeld = false;
+    this.#tell();
   }
 
   /** Nothing that comes is read any more. */
@@ -95,6 +122,8 @@ export class FrameReader {
     this.#isEnded = true;
     this.#parts = [];
     this.#partBytes = 0;
+    this.#text = "";
+    this.#next = 0;
   }
 
   #complete(chunk: Buffer): Buffer {
@@ -105,14 +134,29 @@ export class FrameReader {
     return whole;
   }
 
+  #keep(part: Buffer): void {
+    this.#parts.push(part);
+    this.#partBytes += part.length;
+    if (this.#parts.length === MAX_PARTS) this.#parts = [Buffer.concat(this.#parts)];
+  }
+
   #read(bytes: Buffer): void {
-    const text = bytes.toString("utf8");
-    this.#isAscii = text.length === bytes.length;
-    for (let start = 0; start < text.length && !this.#isEnded;) {
-      const end = text.indexOf("\n", start) + 1;
-      this.#readFrame(text, start, end);
-      start = end;
+    this.#text = bytes.toString("utf8");
+    this.#isAscii = this.#text.length === bytes.length;
+    this.#next = 0;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const text = this.#text;
+    while (this.#next < text.length && !this.#isHeld && !this.#isEnded) {
+      this.#start = this.#next;
+      this.#next = text.indexOf("\n", this.#start) + 1;
+      this.#readFrame(text, this.#start, this.#next);
     }
+    if (this.#next < text.length || this.#isEnded) return;
+    this.#text = "";
+    this.#next = 0;
   }
 
   #readFrame(text: string, start: number, end: number): void {

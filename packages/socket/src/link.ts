@@ -16,7 +16,6 @@ import { Connection, type ConnectionOwner } from "./connection.js";
 import { frame, Kind, note, noteIn, type FrameKind } from "./frames.js";
 import { HANDSHAKE_MS, helloFrame, parseFarewell, parseHello, ROOM_BYTES } from "./hello.js";
 import { Incoming } from "./incoming.js";
-import { LateFrames } from "./late-frames.js";
 import { pump, Room } from "./outgoing.js";
 import type { PendingCall } from "./pending-call.js";
 import type { Refusals } from "./refusals.js";
@@ -59,7 +58,6 @@ export class Link implements ConnectionOwner {
   readonly #reader: EnvelopeReader;
   readonly #calls = new Map<number, PendingCall>();
   readonly #budget = new Budget(BUDGET_BYTES);
-  readonly #late: LateFrames;
   readonly #handshake: NodeJS.Timeout;
   #last = 0;
   #maxCalls = 0;
@@ -79,7 +77,6 @@ export class Link implements ConnectionOwner {
     });
     const { maxFrameBytes, stallMs } = client;
     this.connection = new Connection(socket, { maxFrameBytes, stallMs, budget: this.#budget }, this);
-    this.#late = new LateFrames(this.connection, (kind, call, text) => this.onFrame(kind, call, text, 0, text.length));
     this.#handshake = setTimeout(
       () => this.#fail(new BusError("ERR_TIMEOUT", `${this.#to} does not answer within ${HANDSHAKE_MS} ms`)),
       HANDSHAKE_MS,
@@ -129,7 +126,6 @@ export class Link implements ConnectionOwner {
   }
 
   onFrame(kind: FrameKind, number: number, text: string, start: number, end: number): void {
-    if (this.#late.holds(kind, number, text, start, end)) return;
     if (!this.#isGreeted) return this.#greet(kind, noteIn(text, start, end));
     const call = this.#calls.get(number);
     switch (kind) {
@@ -297,7 +293,7 @@ export class Link implements ConnectionOwner {
       } else if (verdict.kind === "expired") this.#client.onExpired();
       use(verdict);
     };
-    if (judged instanceof Promise) this.#late.after(judged.then(decide));
+    if (judged instanceof Promise) this.connection.wait(judged.then(decide));
     else decide(judged);
   }
 

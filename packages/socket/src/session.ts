@@ -16,7 +16,6 @@ import { frame, Kind, note, noteIn, type FrameKind } from "./frames.js";
 import { farewellFrame, HANDSHAKE_MS, helloFrame, parseHello, ROOM_BYTES } from "./hello.js";
 import { Incoming } from "./incoming.js";
 import { isAsyncIterable } from "./iterable.js";
-import { LateFrames } from "./late-frames.js";
 import { Outlet } from "./outlet.js";
 import { pump, Room } from "./outgoing.js";
 import type { Peer } from "./peer.js";
@@ -64,7 +63,6 @@ export class Session implements ConnectionOwner, MessageHost {
   /** Answers that are streams, and have not ended. */
   readonly #streaming = new Map<ServedMessage, Promise<void>>();
   readonly #outlet: Outlet;
-  readonly #late: LateFrames;
   #peerRoom = 0;
   #isGreeted = false;
   #isLeaving = false;
@@ -95,7 +93,6 @@ export class Session implements ConnectionOwner, MessageHost {
     };
     const { maxFrameBytes, stallMs } = server;
     this.connection = new Connection(socket, { maxFrameBytes, stallMs, budget: account.budget }, this);
-    this.#late = new LateFrames(this.connection, (kind, call, text) => this.onFrame(kind, call, text, 0, text.length));
     this.#handshake = setTimeout(() => this.onBadFrame("bad-frame", "it said nothing"), HANDSHAKE_MS);
     this.connection.send(helloFrame({ name: server.name, room: ROOM_BYTES, maxCalls: MAX_CALLS }));
   }
@@ -128,17 +125,13 @@ export class Session implements ConnectionOwner, MessageHost {
   }
 
   onFrame(kind: FrameKind, call: number, text: string, start: number, end: number): void {
-    if (this.#isClosed || this.#late.holds(kind, call, text, start, end)) return;
+    if (this.#isClosed) return;
     if (!this.#isGreeted) return this.#greet(kind, noteIn(text, start, end));
     switch (kind) {
       case Kind.call:
       case Kind.streamCall:
         // It does not take its answers, so it gets no further ones.
-        if (this.connection.isCongested) {
-          this.#late.after(this.connection.whenClear());
-          this.#late.holds(kind, call, text, start, end);
-          return;
-        }
+        if (this.connection.isCongested) return this.connection.wait(this.connection.whenClear(), true);
         return this.#onCall(kind, call, text, start, end);
       case Kind.item:
         return this.#onItem(call, text, start, end);
@@ -292,10 +285,10 @@ export class Session implements ConnectionOwner, MessageHost {
       else if (verdict.kind === "expired") this.#server.stats.expired++;
       use(verdict);
     };
-    if (judged instanceof Promise) return this.#late.after(judged.then(decide));
+    if (judged instanceof Promise) return this.connection.wait(judged.then(decide));
     decide(judged);
     const turn = this.account.patience.spend(judged.kind === "deliver" ? 1 : REFUSED_UNITS);
-    if (turn !== undefined) this.#late.after(turn);
+    if (turn !== undefined) this.connection.wait(turn);
   }
 
   #openIncoming(call: number): Incoming<unknown> {

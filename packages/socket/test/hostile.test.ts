@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createConnection, type Socket } from "node:net";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { isBusError } from "@agentbus/core";
 import { inArena, type SocketArena } from "./support/socket-arena.js";
 import { until } from "./support/until.js";
@@ -262,4 +264,21 @@ test("however much comes from one account, everybody else has a turn after a par
     } finally {
       clearImmediate(clock);
     }
+  }));
+
+test("frames that wait behind one whose answer is not taken need no more memory than their bytes, however short they are", () =>
+  inArena(async (arena) => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const used = () => (collect(), process.memoryUsage().heapUsed);
+    const server = await arena.serve(() => "x".repeat(1_500_000));
+    const sockets = await Promise.all(Array.from({ length: 20 }, () => arena.raw()));
+    await until(() => server.peers.length === sockets.length);
+    const before = used();
+    // The second call waits for the first one's answer to be taken; what comes with it waits behind it.
+    const frames = `C1 ${envelope(arena)}\nC2 ${envelope(arena)}\n${"W1 1\n".repeat(12_000)}`;
+    for (const socket of sockets) socket.pause().write(frames);
+    await until(() => server.stats.answered === sockets.length);
+    const each = (used() - before) / sockets.length;
+    assert.ok(each < 300_000, `${Math.round(each)} bytes for each connection`);
   }));
