@@ -81,7 +81,6 @@ export class Link implements ConnectionOwner {
       () => this.#fail(new BusError("ERR_TIMEOUT", `${this.#to} does not answer within ${HANDSHAKE_MS} ms`)),
       HANDSHAKE_MS,
     );
-    this.connection.send(helloFrame({ room: ROOM_BYTES }));
   }
 
   /** Whether a call can go through it now. */
@@ -160,7 +159,7 @@ export class Link implements ConnectionOwner {
     clearTimeout(this.#handshake);
     if (isTruncated)
       this.#client.refusals.add("truncated", "it was gone in the middle of a frame", this.#client.server);
-    const failure = this.#failure ?? lost(this.#to, error);
+    const failure = this.#failure ?? (this.#isGreeted ? lost(this.#to, error) : unheard(this.#to, error));
     this.#onFailed(failure);
     this.room.close();
     this.#client.onLinkEnd(this, failure);
@@ -180,6 +179,8 @@ export class Link implements ConnectionOwner {
       return this.onBadFrame("bad-frame", `it began with something else than H0 of "${this.#client.name}"`);
     }
     clearTimeout(this.#handshake);
+    // Not before: who writes to a server that has turned it away may get EPIPE instead of the reason.
+    this.connection.send(helloFrame({ room: ROOM_BYTES }));
     this.#isGreeted = true;
     this.#peerRoom = hello.room;
     this.#maxCalls = hello.maxCalls ?? 1;
@@ -190,14 +191,14 @@ export class Link implements ConnectionOwner {
   #onFarewell(text: string): void {
     const { code, message } = parseFarewell(text);
     const known = (ERROR_CODES as readonly string[]).includes(code) ? (code as ErrorCode) : "ERR_NO_PEER";
-    this.#fail(
-      new BusError(known, `${this.#to} refuses the connection: ${message}`, {
-        fix:
-          known === "ERR_ACCESS"
-            ? `ask ${this.#client.server.user} to serve this account too: allow: { users }`
-            : undefined,
-      }),
-    );
+    this.#fail(new BusError(known, `${this.#to} refuses the connection: ${message}`, { fix: this.#remedyFor(known) }));
+  }
+
+  #remedyFor(code: ErrorCode): string | undefined {
+    const { user } = this.#client.server;
+    if (code === "ERR_ACCESS") return `ask ${user} to serve this account too: allow: { users }`;
+    if (code !== "ERR_BUSY") return undefined;
+    return `close connections that are not needed, or ask ${user} to take more of an account: maxConnectionsPerUser`;
   }
 
   #onAnswer(kind: FrameKind, call: PendingCall, text: string, start: number, end: number): void {
@@ -320,4 +321,15 @@ function whyOf(verdict: Exclude<Verdict, { kind: "deliver" }>): string {
 function lost(to: string, cause: Error | undefined): BusError {
   const why = cause === undefined ? "" : `: ${(cause as NodeJS.ErrnoException).code ?? cause.message}`;
   return new BusError("ERR_NO_PEER", `the connection to ${to} was lost${why}`, { cause });
+}
+
+function unheard(to: string, cause: Error | undefined): BusError {
+  return new BusError(
+    "ERR_NO_PEER",
+    `${to} closed the connection without a word: it ends, or has no descriptors left`,
+    {
+      cause,
+      fix: "try again, or say how long to wait for it: { waitMs }; ulimit -n is what a process has of descriptors",
+    },
+  );
 }

@@ -15,9 +15,10 @@ const WITH_NAME = /^@([A-Za-z0-9_][A-Za-z0-9._-]{0,63})\/([A-Za-z0-9_-]{1,64})$/
 const ADDRESS = /^@([A-Za-z0-9_][A-Za-z0-9._-]{0,63})$/;
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** What means that there is no socket to be used here, rather than that its server refuses. */
+/** What means that there is no socket to be used now, rather than that its server refuses. */
 const NOT_OFFERED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "ERR_NO_PEER",
+  "ERR_BUSY",
   "ERR_PACKAGE_MISSING",
   "ERR_PLATFORM",
   "ERR_PATH_TOO_LONG",
@@ -50,7 +51,7 @@ export class SocketRequests {
     this.#channels = channels;
   }
 
-  /** @returns undefined when the spool has to do it @throws as `SocketClient.call`, but for ERR_NO_PEER */
+  /** @returns undefined when the spool has to do it @throws as `SocketClient.call`, but for ERR_NO_PEER and ERR_BUSY */
   async request<Reply>(to: Questioned, data: unknown, options: RequestOptions): Promise<Answer<Reply> | undefined> {
     if (!this.#isOffered(to) || OF_THE_SPOOL.some((name) => options[name] !== undefined)) return undefined;
     const address = `@${to.user}/${to.name}`;
@@ -60,8 +61,8 @@ export class SocketRequests {
     try {
       return await client.call<Reply>(data, { ...sending, topic: to.name, timeoutMs, idempotent: true });
     } catch (error) {
-      if (!isBusError(error) || error.code !== "ERR_NO_PEER") throw error;
-      return undefined;
+      if (isNotOffered(error)) return undefined;
+      throw error;
     } finally {
       if (client.state === "closed") this.#clients.delete(address);
     }
@@ -90,8 +91,12 @@ export class SocketRequests {
     try {
       return await this.#channels().connect(address, { reconnectMs: RESTART_MS });
     } catch (error) {
-      if (isBusError(error) && NOT_OFFERED.has(error.code)) return undefined;
+      if (isNotOffered(error)) return undefined;
       throw error;
     }
   }
+}
+
+function isNotOffered(error: unknown): boolean {
+  return isBusError(error) && NOT_OFFERED.has(error.code);
 }
