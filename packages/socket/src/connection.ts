@@ -64,7 +64,7 @@ export class Connection implements Pausable {
 
   /** The peer does not keep up: whoever can wait does. */
   get isCongested(): boolean {
-    return this.#isCongested;
+    return this.#isCongested && !this.#isOver;
   }
 
   /** For whoever has been told of a frame: its size in bytes. */
@@ -85,7 +85,7 @@ export class Connection implements Pausable {
 
   /** Resolves when the peer keeps up again, or the connection is over. */
   whenClear(): Promise<void> {
-    if (!this.#isCongested || this.#isOver) return SETTLED;
+    if (!this.isCongested) return SETTLED;
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 

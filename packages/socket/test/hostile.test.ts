@@ -163,6 +163,24 @@ test("answers that nobody takes are not made either where handlers take their ti
     await until(() => (text.match(/^A\d+ /gm)?.length ?? 0) === questions.length);
   }));
 
+test("one that goes without having taken its answers leaves nothing behind that its server is busy with", () =>
+  inArena(async (arena) => {
+    const server = await arena.serve(async ({ data }) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return data === "big" ? "x".repeat(500_000) : data;
+    });
+    const neighbour = await arena.connect();
+    const socket = await arena.raw();
+    socket.pause();
+    const questions = Array.from({ length: 250 }, (_, i) => `C${i + 1} ${envelope(arena, { data: "big" })}\n`);
+    socket.write(questions.join(""));
+    await until(() => server.stats.answered > 2);
+    for (let i = 0; i < 100; i++) assert.equal((await neighbour.call(i)).data, i);
+    socket.destroy();
+    await until(() => server.peers.length === 1);
+    for (let i = 0; i < 100; i++) assert.equal((await neighbour.call(i)).data, i);
+  }));
+
 test("one that takes its answers slowly gets all of them, however often it is waited for", () =>
   inArena(async (arena) => {
     const answer = "x".repeat(500_000);
