@@ -245,13 +245,14 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     this.#leaving = link;
     this.#lookIfIdle();
   }
+
   onLinkEnd(link: Link, error: BusError): void {
+    // One that nothing has gone through: whoever has made it deals with it.
+    if (this.#link !== link) return;
     const calls = link.takeCalls();
-    if (this.#leaving === link) this.#leaving = undefined;
-    if (this.#link === link) {
-      this.#link = undefined;
-      this.#outlet.detach();
-    }
+    this.#link = undefined;
+    this.#leaving = undefined;
+    this.#outlet.detach();
     const again: PendingCall[] = [];
     const mayReconnect = this.#closing === undefined && this.#failure === undefined && this.#options.reconnectMs > 0;
     for (const call of calls) {
@@ -304,6 +305,12 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     if (this.#closing !== undefined) {
       link.connection.destroy();
       throw this.#closedError("connect");
+    }
+    if (link.isLeaving) {
+      link.connection.destroy();
+      throw new BusError("ERR_NO_PEER", `what serves ${this.to} is about to go`, {
+        fix: "try again, or say how long to wait for the next one: { waitMs }",
+      });
     }
     this.#link = link;
     this.#pushes.renew();

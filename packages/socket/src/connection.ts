@@ -67,6 +67,21 @@ export class Connection implements Pausable {
     return this.#isCongested && !this.#isOver;
   }
 
+  /** What comes from the peer waits for something here. */
+  get isPaused(): boolean {
+    return this.#pauses > 0;
+  }
+
+  /** Something waits for the peer to take it. */
+  get hasUnsent(): boolean {
+    return this.#out !== "" || this.#socket.writableLength > 0;
+  }
+
+  /** What the peer has sent and taken, in bytes. */
+  get bytesThrough(): number {
+    return this.#socket.bytesRead + this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
   /** For whoever has been told of a frame: its size in bytes. */
   bytesOf(text: string, start: number, end: number): number {
     return this.#reader.bytesOf(text, start, end);

@@ -88,6 +88,11 @@ export class Link implements ConnectionOwner {
     return this.#isGreeted && !this.#isLeaving && this.#calls.size < this.#maxCalls;
   }
 
+  /** The server is about to go. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
   get isIdle(): boolean {
     return this.#calls.size === 0;
   }

@@ -20,6 +20,7 @@ import { Hall } from "./hall.js";
 import { MAX_HEAD_BYTES } from "./frames.js";
 import { isThenable } from "./iterable.js";
 import { listenAt, type Installed } from "./listen.js";
+import { LeaveTaking } from "./leave-taking.js";
 import type { Native } from "./native.js";
 import { Refusals } from "./refusals.js";
 import type { ServedMessage } from "./served-message.js";
@@ -77,6 +78,7 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
   readonly #onAbort = () => void this.close();
   #installed: Installed | undefined;
   #cancelAtExit: (() => void) | undefined;
+  #isDraining = false;
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
   #finish!: () => void;
@@ -144,8 +146,10 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
 
   async drain({ timeoutMs = DRAIN_MS }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     if (this.#closing !== undefined) return this.#closing;
+    this.#isDraining = true;
     this.#stopListening();
-    for (const session of this.#sessions) session.sayGoodbye();
+    const leaveTaking = new LeaveTaking(this.#sessions);
+    leaveTaking.begin();
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
@@ -153,6 +157,7 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
       this.#lookIfIdle();
     });
     clearTimeout(timer);
+    leaveTaking.end();
     await this.close();
   }
 
@@ -202,7 +207,7 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
       this.#counters.refused++;
       return this.refusals.add(facts.reason, facts.detail, facts.sender);
     }
-    if (this.#closing !== undefined || socket.destroyed) {
+    if (this.#isDraining || this.#closing !== undefined || socket.destroyed) {
       this.#doorkeeper.leave(facts.account);
       return void socket.destroy();
     }

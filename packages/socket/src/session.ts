@@ -16,6 +16,7 @@ import { frame, Kind, note, noteIn, type FrameKind } from "./frames.js";
 import { farewellFrame, HANDSHAKE_MS, helloFrame, parseHello, ROOM_BYTES } from "./hello.js";
 import { Incoming } from "./incoming.js";
 import { isAsyncIterable } from "./iterable.js";
+import type { Guest, Standing } from "./leave-taking.js";
 import { Outlet } from "./outlet.js";
 import { pump, Room } from "./outgoing.js";
 import type { Peer } from "./peer.js";
@@ -47,7 +48,7 @@ export interface SessionHost {
 }
 
 /** One client that is connected, from its first byte to its last. */
-export class Session implements ConnectionOwner, MessageHost {
+export class Session implements ConnectionOwner, MessageHost, Guest {
   readonly sender: Sender;
   readonly peer: SocketPeer;
   readonly account: Account;
@@ -97,9 +98,13 @@ export class Session implements ConnectionOwner, MessageHost {
     this.connection.send(helloFrame({ name: server.name, room: ROOM_BYTES, maxCalls: MAX_CALLS }));
   }
 
-  /** Whether a call of it is not answered. */
-  get isBusy(): boolean {
-    return this.#calls.size > 0;
+  get standing(): Standing {
+    if (this.#awaitsClient()) return "awaited";
+    return this.#calls.size > 0 || this.#messageBytes > 0 || this.connection.isPaused ? "working" : "idle";
+  }
+
+  get progress(): number {
+    return this.connection.bytesThrough;
   }
 
   /** Sends a message to it, if there is room for it now. @param text an envelope to this client */
@@ -115,6 +120,14 @@ export class Session implements ConnectionOwner, MessageHost {
   sayGoodbye(): void {
     this.#isLeaving = true;
     this.connection.send(note(Kind.goodbye, 0));
+  }
+
+  letGo(why: string): void {
+    this.#isClosed = true;
+    this.#abortAll(why);
+    // Who does not take what it was sent does not take the end either.
+    if (this.connection.hasUnsent) this.connection.destroy();
+    else this.connection.end();
   }
 
   /** Closes now; what is in work is aborted. */
@@ -375,9 +388,18 @@ export class Session implements ConnectionOwner, MessageHost {
 
   async #push(data: unknown, options?: SendOptions): Promise<Sent> {
     const { id, text } = await this.write(data, options);
-    if (this.connection.isOver || this.#isLeaving) throw this.#gone();
+    // Asked to go, it stays for what it has called for.
+    if (this.connection.isOver || (this.#isLeaving && this.#calls.size === 0)) throw this.#gone();
     await this.#outlet.send(text, options?.signal);
     return { id };
+  }
+
+  /** Whether it has to take something, or to send something of a stream, before anything here goes on. */
+  #awaitsClient(): boolean {
+    if (this.connection.hasUnsent || !this.#outlet.isEmpty) return true;
+    for (const [call, room] of this.#rooms) if (call !== 0 && !room.isThere) return true;
+    for (const incoming of this.#incoming.values()) if (incoming.isAwaited) return true;
+    return false;
   }
 
   #abortAll(why: string): void {

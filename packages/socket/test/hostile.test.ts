@@ -5,21 +5,11 @@ import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { isBusError } from "@agentbus/core";
-import { inArena, type SocketArena } from "./support/socket-arena.js";
+import { envelope } from "./support/envelope.js";
+import { inArena } from "./support/socket-arena.js";
 import { until } from "./support/until.js";
 
 const HELLO = 'H0 {"agentbus":1,"room":1000000}\n';
-
-function envelope(arena: SocketArena, changes: object = {}): string {
-  const facts = {
-    specversion: "1.0",
-    id: "01JQ6T8Z1V4M9X7C2B5N8K3D6F",
-    source: `/agents/${arena.user}`,
-    type: "t",
-    topic: "t",
-  };
-  return JSON.stringify({ ...facts, time: new Date().toISOString(), to: `@${arena.user}`, data: 1, ...changes });
-}
 
 const refused = (stats: { readonly refused: Record<string, number> }) =>
   Object.values(stats.refused).reduce((total, count) => total + count, 0);
