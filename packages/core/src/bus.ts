@@ -221,12 +221,26 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     return receiver.request<Reply>(destination, data, options);
   }
 
-  /** Answers requests to a topic or to this account's inbox. @throws as `subscribe` */
+  /**
+   * Answers requests to a topic or to this account's inbox. What comes to the inbox has the type that the responder says, so that one function
+   * can be given to `serve` too.
+   * @throws as `subscribe`
+   */
   respond<const Pattern extends string>(
     pattern: Pattern | readonly Pattern[],
     responder: Responder<DataOf<Topics, Pattern>>,
+    options?: SubscribeOptions,
+  ): PendingSubscription<DataOf<Topics, Pattern>>;
+  respond<Data>(
+    address: `@${string}`,
+    responder: Responder<Data>,
+    options?: SubscribeOptions,
+  ): PendingSubscription<Data>;
+  respond<Data>(
+    pattern: string | readonly string[],
+    responder: Responder<Data>,
     options: SubscribeOptions = {},
-  ): PendingSubscription<DataOf<Topics, Pattern>> {
+  ): PendingSubscription<Data> {
     return new PendingSubscription(this.#subscribe((receiver) => receiver.respond(pattern, options, responder)));
   }
 
