@@ -204,8 +204,12 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   }
 
   /**
-   * Asks, and waits for the first answer. What one agent is asked, `@codebot/search`, or `@codebot` with the topic "search", goes through
-   * the socket that it serves under that name, where it does, and otherwise to its inbox: the answer and the errors are the same.
+   * Asks, and waits for the first answer.
+   *
+   * - `"math.add"`, a topic: by the spool, always, to whoever subscribes. A socket is found by an agent and a name, and here is no agent.
+   * - `"@codebot/search"`, or `"@codebot"` with `{ topic: "search" }`: through the socket that codebot serves as "search", where it does, and
+   *   otherwise to its inbox, with the topic "search". The answer and the errors are the same. `sync` and `onFull` are the spool's, and choose it.
+   * - `"@codebot"` without a topic, or with one of several tokens: to its inbox.
    * @throws BusError ERR_NO_SUBSCRIPTION, ERR_TIMEOUT, ERR_RESPONDER, and as `publish`
    */
   async request<Reply = unknown>(
