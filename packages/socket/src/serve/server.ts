@@ -14,15 +14,15 @@ import {
   type SocketStatistics,
 } from "@agentbus/core";
 import { Accounts } from "./accounts.js";
-import { CAPABILITIES } from "./capabilities.js";
+import { CAPABILITIES } from "../capabilities.js";
 import { Doorkeeper } from "./doorkeeper.js";
 import { Hall } from "./hall.js";
-import { MAX_HEAD_BYTES } from "./frames.js";
-import { isThenable } from "./iterable.js";
-import { listenAt, type Installed } from "./listen.js";
+import { MAX_HEAD_BYTES } from "../wire/frames.js";
+import { isThenable } from "../iterable.js";
+import { listenAt, type Installed } from "../place/listen.js";
 import { LeaveTaking } from "./leave-taking.js";
-import type { Native } from "./native.js";
-import { Refusals } from "./refusals.js";
+import type { Native } from "../place/native.js";
+import { Refusals } from "../refusals.js";
 import type { ServedMessage } from "./served-message.js";
 import { failureText, Session, type SessionHost } from "./session.js";
 import { Turns } from "./turns.js";

@@ -11,16 +11,16 @@ import {
   type Verdict,
 } from "@agentbus/core";
 import type { Account } from "./accounts.js";
-import { Connection, type ConnectionOwner } from "./connection.js";
-import { frame, Kind, note, noteIn, type FrameKind } from "./frames.js";
-import { farewellFrame, HANDSHAKE_MS, helloFrame, parseHello, ROOM_BYTES } from "./hello.js";
-import { Incoming } from "./incoming.js";
-import { isAsyncIterable } from "./iterable.js";
+import { Connection, type ConnectionOwner } from "../wire/connection.js";
+import { frame, Kind, note, noteIn, type FrameKind } from "../wire/frames.js";
+import { farewellFrame, HANDSHAKE_MS, helloFrame, parseHello, ROOM_BYTES } from "../wire/hello.js";
+import { Incoming } from "../stream/incoming.js";
+import { isAsyncIterable } from "../iterable.js";
 import type { Guest, Standing } from "./leave-taking.js";
-import { Outlet } from "./outlet.js";
-import { pump, Room } from "./outgoing.js";
-import type { Peer } from "./peer.js";
-import type { Refusals } from "./refusals.js";
+import { Outlet } from "../stream/outlet.js";
+import { pump, Room } from "../stream/outgoing.js";
+import type { Peer } from "../place/peer.js";
+import type { Refusals } from "../refusals.js";
 import { cancelled, ServedMessage, type MessageHost } from "./served-message.js";
 
 /** Calls of one connection that are taken at a time. */

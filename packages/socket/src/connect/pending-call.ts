@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { BusError, PassingMessage, type Answer, type Envelope, type Sender } from "@agentbus/core";
 import type { Due } from "./deadlines.js";
-import type { Incoming } from "./incoming.js";
-import type { Room } from "./outgoing.js";
+import type { Incoming } from "../stream/incoming.js";
+import type { Room } from "../stream/outgoing.js";
 
 /** What a call needs of its client. */
 export interface CallHost {

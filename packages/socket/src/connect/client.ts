@@ -17,18 +17,18 @@ import {
   type SocketClient,
   type WrittenEnvelope,
 } from "@agentbus/core";
-import { CAPABILITIES } from "./capabilities.js";
+import { CAPABILITIES } from "../capabilities.js";
 import { Deadlines } from "./deadlines.js";
-import { MAX_HEAD_BYTES } from "./frames.js";
-import { ROOM_BYTES } from "./hello.js";
-import { Incoming } from "./incoming.js";
-import { isAsyncIterable } from "./iterable.js";
+import { MAX_HEAD_BYTES } from "../wire/frames.js";
+import { ROOM_BYTES } from "../wire/hello.js";
+import { Incoming } from "../stream/incoming.js";
+import { isAsyncIterable } from "../iterable.js";
 import { Link, type LinkHost } from "./link.js";
-import type { Native } from "./native.js";
-import { backlog, Outlet } from "./outlet.js";
+import type { Native } from "../place/native.js";
+import { backlog, Outlet } from "../stream/outlet.js";
 import { PendingCall, type CallHost } from "./pending-call.js";
-import { reach } from "./reach.js";
-import { Refusals } from "./refusals.js";
+import { reach } from "../place/reach.js";
+import { Refusals } from "../refusals.js";
 
 export interface ClientParts {
   readonly host: ChannelHost;

@@ -11,15 +11,15 @@ import {
   type Sender,
   type Verdict,
 } from "@agentbus/core";
-import { Budget } from "./budget.js";
-import { Connection, type ConnectionOwner } from "./connection.js";
-import { frame, Kind, note, noteIn, type FrameKind } from "./frames.js";
-import { HANDSHAKE_MS, helloFrame, parseFarewell, parseHello, ROOM_BYTES } from "./hello.js";
-import { Incoming } from "./incoming.js";
-import { pump, Room } from "./outgoing.js";
+import { Budget } from "../wire/budget.js";
+import { Connection, type ConnectionOwner } from "../wire/connection.js";
+import { frame, Kind, note, noteIn, type FrameKind } from "../wire/frames.js";
+import { HANDSHAKE_MS, helloFrame, parseFarewell, parseHello, ROOM_BYTES } from "../wire/hello.js";
+import { Incoming } from "../stream/incoming.js";
+import { pump, Room } from "../stream/outgoing.js";
 import type { PendingCall } from "./pending-call.js";
-import type { Refusals } from "./refusals.js";
-import { failureText } from "./session.js";
+import type { Refusals } from "../refusals.js";
+import { failureText } from "../serve/session.js";
 
 /** The client, as one of its connections sees it. */
 export interface LinkHost {

@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
 import type { ChannelHost, ChannelRefusalReason, Sender, SocketAllowance } from "@agentbus/core";
 import type { Account, Accounts } from "./accounts.js";
-import { farewellFrame, type Farewell } from "./hello.js";
-import type { Native } from "./native.js";
-import { peerOf, type Peer } from "./peer.js";
+import { farewellFrame, type Farewell } from "../wire/hello.js";
+import type { Native } from "../place/native.js";
+import { peerOf, type Peer } from "../place/peer.js";
 
 /** Who was let in. */
 export interface Admitted {

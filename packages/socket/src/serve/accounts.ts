@@ -1,4 +1,4 @@
-import { Budget } from "./budget.js";
+import { Budget } from "../wire/budget.js";
 import { Patience } from "./patience.js";
 import { Line } from "./turns.js";
 
