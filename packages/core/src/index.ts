@@ -14,6 +14,9 @@ export type {
 } from "./channel/channel.js";
 export { spoolSender } from "./channel/spool-sender.js";
 export { PassingMessage } from "./channel/channel-message.js";
+export { failureText, thrownText } from "./channel/failure-text.js";
+export { isAsyncIterable, isThenable } from "./channel/iterable.js";
+export { Refusals } from "./channel/refusals.js";
 export type { ChannelHost, ClosableChannel, EnvelopeReader, EnvelopeWriter, WrittenEnvelope } from "./channel/host.js";
 export type { ChannelCounters, ChannelDescription } from "./channel/ledger.js";
 export type { PendingClient, PendingPipe, PendingPipes, PendingServer } from "./channel/pending-channels.js";
@@ -53,6 +56,7 @@ export type { PublishOptions, PublishResult } from "./publish/publish-options.js
 export type { AckedOptions, Receipt } from "./publish/receipt.js";
 export type { Answer, RequestOptions } from "./request/request.js";
 export type { Responder } from "./request/respond.js";
+export { responderFailure } from "./request/responder-failure.js";
 export type { SpoolLimits } from "./spool.js";
 export type { Backoff } from "./subscribe/settlement.js";
 export type { Handler } from "./subscribe/handler-loop.js";

@@ -1,5 +1,8 @@
 import {
+  isThenable,
   PassingMessage,
+  Refusals,
+  thrownText,
   type BusError,
   type ChannelCounters,
   type ChannelHost,
@@ -13,7 +16,6 @@ import {
 import { PIPE_CAPABILITIES, SERVICE } from "../capabilities.js";
 import type { IncomingPipe, Item } from "./incoming-pipe.js";
 import { Intake } from "./intake.js";
-import { Refusals } from "./refusals.js";
 import { Turns } from "./turns.js";
 
 const DEFAULTS = Object.freeze({ concurrency: 1, maxPipesPerSender: 8 });
@@ -58,7 +60,7 @@ export class PipeReceiver<Data> implements Pipes<Data> {
   constructor(host: ChannelHost, options: PipesOptions) {
     this.#host = host;
     this.#options = options;
-    this.#refusals = new Refusals(this.stats, options.onRefused);
+    this.#refusals = new Refusals(this.stats, "the receiver of pipes", options.onRefused);
     const maxPerSender = options.maxPipesPerSender ?? DEFAULTS.maxPipesPerSender;
     this.#counters = host.show({ kind: "pipe", role: "receiver", peer: null });
     this.#intake = new Intake(
@@ -254,7 +256,7 @@ export class PipeReceiver<Data> implements Pipes<Data> {
       why = another;
     }
     process.emitWarning(
-      `the handler of pipes failed on ${message.topic} ${message.id}: ${textOf(why)}`,
+      `the handler of pipes failed on ${message.topic} ${message.id}: ${thrownText(why)}`,
       "AgentbusWarning",
     );
   }
@@ -295,16 +297,4 @@ export class PipeReceiver<Data> implements Pipes<Data> {
       throw new TypeError(`the pipes have ${this.#reading === "iterator" ? "an iterator" : "a handler"} already`);
     this.#reading = reader;
   }
-}
-
-function textOf(error: unknown): string {
-  try {
-    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  } catch {
-    return "it threw something that says nothing";
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | undefined | null)?.then === "function";
 }
