@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Budget, Pausable } from "./budget.js";
-import { FrameReader, type FrameSink } from "./frames.js";
+import { FrameReader, type FrameSink } from "./frame-reader.js";
+import { Kind, note } from "./frames.js";
 
 export interface ConnectionOptions {
   readonly maxFrameBytes: number;
@@ -96,6 +97,11 @@ export class Connection implements Pausable {
     this.#isFlushing = true;
     // queueMicrotask() makes a resource for async_hooks each time; #flushNow() never throws.
     void SETTLED.then(this.#flush);
+  }
+
+  /** Tells the peer that there is room for so many more bytes of its stream. */
+  grant(call: number, bytes: number): void {
+    if (!this.#isOver) this.send(note(Kind.room, call, String(bytes)));
   }
 
   /** Resolves when the peer keeps up again, or the connection is over. */
