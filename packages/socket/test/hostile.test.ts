@@ -311,6 +311,31 @@ test("however much comes from one account, everybody else has a turn after a par
     }
   }));
 
+test("frames that ask for nothing, such as room and cancellations, have no longer turns than others", () =>
+  inArena(async (arena) => {
+    let turn = 0;
+    let clock = setImmediate(function next() {
+      turn++;
+      clock = setImmediate(next);
+    });
+    try {
+      const server = await arena.serve(({ data }) => data);
+      for (const frame of ["W1 1\n", "K1\n", "E1\n", "I1 x\n"]) {
+        const sockets = await Promise.all(Array.from({ length: 20 }, () => arena.raw()));
+        const { answered } = server.stats;
+        const before = turn;
+        for (const socket of sockets) socket.write(`${frame.repeat(10_000)}C9 ${envelope(arena)}\n`);
+        await until(() => server.stats.answered === answered + sockets.length);
+        // 2,048 in each, and what comes with it.
+        assert.ok(turn - before >= 50, `${turn - before} turns for 200,000 of ${frame}`);
+        for (const socket of sockets) socket.destroy();
+      }
+      assert.deepEqual(server.stats.refused, {});
+    } finally {
+      clearImmediate(clock);
+    }
+  }));
+
 test("frames that wait behind one whose answer is not taken need no more memory than their bytes, however short they are", () =>
   inArena(async (arena) => {
     setFlagsFromString("--expose-gc");

@@ -71,6 +71,51 @@ test("a server that drains answers what is under way; what comes later waits for
     await second.close();
   }));
 
+test("what comes after a server has begun to drain is answered by the next one, however long the first has to work", () =>
+  inArena(async (arena) => {
+    const held: { goOn?: () => void } = {};
+    const first = await arena.serve(async ({ data, peer }) => {
+      await new Promise<void>((resolve) => (held.goOn = resolve));
+      await peer.send("from the first");
+      return `first ${String(data)}`;
+    });
+    const client = await arena.connect();
+    const slow = client.call("slow");
+    await until(() => held.goOn !== undefined);
+    const draining = first.drain();
+    const second = await arena.serve(async ({ data, peer }) => {
+      await peer.send("from the second");
+      return `second ${String(data)}`;
+    });
+    await until(() => second.peers.length === 1);
+    assert.equal((await client.call("later")).data, "second later");
+    held.goOn?.();
+    assert.equal((await slow).data, "first slow");
+    await draining;
+    const pushed: unknown[] = [];
+    for await (const { data } of client) if (pushed.push(data) === 2) break;
+    assert.deepEqual(pushed, ["from the second", "from the first"]);
+    await second.close();
+  }));
+
+test("a client whose server drains and has no successor is answered what is under way, and fails what comes later", () =>
+  inArena(async (arena) => {
+    const held: { goOn?: () => void } = {};
+    const server = await arena.serve(async () => {
+      await new Promise<void>((resolve) => (held.goOn = resolve));
+      return "done";
+    });
+    const client = await arena.connect({ reconnectMs: 50 });
+    const slow = client.call();
+    await until(() => held.goOn !== undefined);
+    const draining = server.drain();
+    await until(() => client.state === "closed");
+    await assert.rejects(client.call(), (error) => codeOf(error) === "ERR_NO_PEER");
+    held.goOn?.();
+    assert.equal((await slow).data, "done");
+    await draining;
+  }));
+
 test("a connection and a thousand calls, with a server that is killed and started again: each is answered or failed, none hangs", () =>
   inArena(async (arena) => {
     let current = await server(arena);

@@ -22,6 +22,7 @@ import { CAPABILITIES } from "../capabilities.js";
 import { CallQueue } from "./call-queue.js";
 import { Deadlines } from "./deadlines.js";
 import { Dialer } from "./dialer.js";
+import { leftBy, unanswered } from "./link-end.js";
 import { MAX_HEAD_BYTES } from "../wire/frames.js";
 import { ROOM_BYTES } from "../wire/hello.js";
 import { Incoming } from "../stream/incoming.js";
@@ -64,8 +65,8 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
   /** Calls that are not answered, and answers that have not ended. */
   #open = 0;
   #link: Link | undefined;
-  /** The same, when its server has said that it is about to go. */
-  #leaving: Link | undefined;
+  /** Earlier ones, whose servers have said that they are about to go, and answer what is under way. */
+  readonly #leaving = new Set<Link>();
   #closing: Promise<void> | undefined;
   #isDraining = false;
   #failure: BusError | undefined;
@@ -117,7 +118,7 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
   }
 
   get state(): "connected" | "reconnecting" | "closed" {
-    if (this.#closing !== undefined) return "closed";
+    if (this.#closing !== undefined || this.#failure !== undefined) return "closed";
     return this.#link === undefined ? "reconnecting" : "connected";
   }
 
@@ -195,11 +196,12 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
 
   giveUp(call: PendingCall): void {
     if (this.#queue.remove(call)) return this.onCallEnd(call);
-    this.#link?.calls.cancel(call);
+    for (const link of this.#links) link.calls.cancel(call);
   }
 
-  onPush(message: ChannelMessage, bytes: number): boolean {
-    return this.#pushes.push(message as ChannelMessage<Data>, bytes);
+  /** Room is what the present connection has; what a server sends that is about to go is limited by its `Link`. */
+  onPush(message: ChannelMessage, bytes: number, link: Link): boolean {
+    return this.#pushes.push(message as ChannelMessage<Data>, link === this.#link ? bytes : 0);
   }
 
   onExpired(): void {
@@ -215,41 +217,38 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     this.#deadlines.delete(call);
     this.#open--;
     if (!this.#queue.isEmpty) this.#sendQueued();
-    if (this.#onIdle !== undefined || this.#leaving !== undefined) this.#lookIfIdle();
+    if (this.#onIdle !== undefined || this.#leaving.size > 0) this.#lookIfIdle();
   }
 
   onRoom(): void {
     this.#outlet.flush();
   }
 
-  /** Further calls wait for the next server; the connection ends when those under way are answered. */
+  /** Further calls go to the next server; the connection ends when those under way are answered. */
   onGoodbye(link: Link): void {
     link.leave();
     if (this.#link !== link) return;
-    this.#outlet.detach();
-    this.#leaving = link;
+    this.#leaving.add(link);
     this.#lookIfIdle();
+    this.#loseLink(leftBy(this.to));
   }
 
   onLinkEnd(link: Link, error: BusError): void {
-    // One that nothing has gone through: whoever has made it deals with it.
-    if (this.#link !== link) return;
-    const calls = link.calls.take();
-    this.#link = undefined;
-    this.#leaving = undefined;
-    this.#outlet.detach();
+    // Otherwise nothing has gone through it, and whoever has made it deals with it.
+    const isUsed = this.#link === link || this.#leaving.delete(link);
+    if (!isUsed) return;
     const again: PendingCall[] = [];
     const mayReconnect = this.#closing === undefined && this.#failure === undefined && this.#options.reconnectMs > 0;
-    for (const call of calls) {
+    for (const call of link.calls.take()) {
       // What a stream has sent is gone, and what it has received cannot be asked for again.
       const isRepeatable = call.isIdempotent && !call.isSettled && call.source === undefined;
       if (mayReconnect && isRepeatable) again.push(call);
       else this.#failCall(call, error);
     }
     this.#queue.putBack(again);
-    if (this.#closing !== undefined || this.#dialer.isDialing) return;
-    if (this.#options.reconnectMs === 0) return void this.#giveUpAll(error);
-    void this.#dial(this.#options.reconnectMs).catch((failure: unknown) => this.#giveUpAll(failure as BusError));
+    if (this.#link === link) this.#loseLink(error);
+    else if (this.#link !== undefined) this.#sendQueued();
+    else if (this.#failure !== undefined && this.#leaving.size === 0) void this.close();
   }
 
   count(messages: number, bytes: number): void {
@@ -264,6 +263,15 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
       this.#outlet.attach(link.connection, link.room);
       this.#sendQueued();
     });
+  }
+
+  /** What comes from now on waits for another connection. */
+  #loseLink(error: BusError): void {
+    this.#link = undefined;
+    this.#outlet.detach();
+    if (this.#closing !== undefined) return;
+    if (this.#options.reconnectMs === 0) return this.#giveUpAll(error);
+    void this.#dial(this.#options.reconnectMs).catch((failure: unknown) => this.#giveUpAll(failure as BusError));
   }
 
   async #sendWritten({ id, text }: WrittenEnvelope, signal: AbortSignal | undefined): Promise<Sent> {
@@ -303,33 +311,37 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
   }
 
   #failCall(call: PendingCall, error: BusError): void {
-    call.fail(
-      error.code === "ERR_NO_PEER" && !call.isSettled
-        ? new BusError("ERR_NO_PEER", `${error.message}, before the answer; nobody knows how far the call got`, {
-            cause: error,
-            fix: "when doing it twice does no harm, say so: { idempotent: true }; then it is made again by itself",
-            details: { id: call.id },
-          })
-        : error,
-    );
+    call.fail(error.code === "ERR_NO_PEER" && !call.isSettled ? unanswered(error, call.id) : error);
     this.onCallEnd(call);
   }
 
-  /** There will be no further connection. */
+  /** There will be no further connection. What is under way with a server that is about to go is answered all the same. */
   #giveUpAll(error: BusError): void {
     if (this.#closing !== undefined) return;
     this.#failure = error;
-    void this.close();
+    if (this.#leaving.size === 0) return void this.close();
+    this.#failWaiting(error);
+  }
+
+  #failWaiting(error: BusError): void {
+    for (const call of this.#queue.takeAll()) {
+      call.fail(error);
+      this.onCallEnd(call);
+    }
+    this.#outlet.failAll(error);
+  }
+
+  get #links(): Link[] {
+    return this.#link === undefined ? [...this.#leaving] : [this.#link, ...this.#leaving];
   }
 
   #lookIfIdle(): void {
-    const leaving = this.#leaving;
-    if (leaving?.isIdle === true) leaving.connection.end();
+    for (const link of this.#leaving) if (link.isIdle) link.connection.end();
     if (this.#open === 0) this.#onIdle?.();
   }
 
   #requireOpen(doing: string): void {
-    if (this.#closing !== undefined || this.#isDraining) throw this.#closedError(doing);
+    if (this.#closing !== undefined || this.#isDraining || this.#failure !== undefined) throw this.#closedError(doing);
   }
 
   #closedError(doing: string): BusError {
@@ -342,17 +354,16 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     this.#closed.abort();
     const error =
       this.#failure ?? new BusError("ERR_CLOSED", `the connection to ${this.to} was closed before the answer came`);
-    const link = this.#link;
-    const calls = [...(link?.calls.take() ?? []), ...this.#queue.takeAll()];
-    for (const call of calls) {
+    const links = this.#links;
+    for (const call of links.flatMap((link) => link.calls.take())) {
       call.fail(error);
       this.onCallEnd(call);
     }
+    this.#failWaiting(error);
     this.#deadlines.clear();
-    this.#outlet.failAll(error);
     this.#pushes.end(this.#failure);
-    link?.connection.end();
-    await link?.connection.ended;
+    for (const { connection } of links) connection.end();
+    await Promise.all(links.map(({ connection }) => connection.ended));
     this.#counters.close();
     this.#unkeep();
   }

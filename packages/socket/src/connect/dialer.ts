@@ -16,7 +16,6 @@ export class Dialer {
   readonly #native: Native;
   readonly #closed: AbortSignal;
   readonly #closedError: () => BusError;
-  #isDialing = false;
 
   /** @param closed aborted when there shall be no further connection @param closedError what it throws then */
   constructor(client: LinkHost, native: Native, closed: AbortSignal, closedError: () => BusError) {
@@ -26,31 +25,22 @@ export class Dialer {
     this.#closedError = closedError;
   }
 
-  get isDialing(): boolean {
-    return this.#isDialing;
-  }
-
   /**
    * @param onLink told of the connection when the server has greeted, before anything else comes through it
    * @throws BusError the last reason, when it takes longer, or at once what does not mend itself
    */
   async dial(withinMs: number, onLink: (link: Link) => void): Promise<void> {
     const until = performance.now() + withinMs;
-    this.#isDialing = true;
-    try {
-      for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)) {
-        try {
-          return onLink(await this.#dialOnce());
-        } catch (error) {
-          if (this.#closed.aborted) throw this.#closedError();
-          const left = until - performance.now();
-          if (!PASSING.includes((error as BusError).code) || left <= 0) throw error;
-          // A little of its own, so that a thousand clients of a server that restarts do not all come at once.
-          await this.#sleep(Math.min(left, pauseMs * (0.5 + Math.random())));
-        }
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)) {
+      try {
+        return onLink(await this.#dialOnce());
+      } catch (error) {
+        if (this.#closed.aborted) throw this.#closedError();
+        const left = until - performance.now();
+        if (!PASSING.includes((error as BusError).code) || left <= 0) throw error;
+        // A little of its own, so that a thousand clients of a server that restarts do not all come at once.
+        await this.#sleep(Math.min(left, pauseMs * (0.5 + Math.random())));
       }
-    } finally {
-      this.#isDialing = false;
     }
   }
 

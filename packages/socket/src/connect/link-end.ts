@@ -19,6 +19,20 @@ export function unheard(to: string, cause: Error | undefined): BusError {
   );
 }
 
+/** It is about to go. */
+export function leftBy(to: string): BusError {
+  return new BusError("ERR_NO_PEER", `what served ${to} has gone`);
+}
+
+/** What a call is told whose connection was lost. @param id of the call */
+export function unanswered(cause: BusError, id: string): BusError {
+  return new BusError("ERR_NO_PEER", `${cause.message}, before the answer; nobody knows how far the call got`, {
+    cause,
+    fix: "when doing it twice does no harm, say so: { idempotent: true }; then it is made again by itself",
+    details: { id },
+  });
+}
+
 /** It is there, and does not say hello. */
 export function silent(to: string): BusError {
   return new BusError("ERR_TIMEOUT", `${to} does not answer within ${HANDSHAKE_MS} ms`, {

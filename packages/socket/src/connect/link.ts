@@ -24,7 +24,7 @@ export interface LinkHost extends SentCallsHost {
   readonly maxFrameBytes: number;
   readonly stallMs: number;
   /** @returns whether there was room for it */
-  onPush(message: ChannelMessage, bytes: number): boolean;
+  onPush(message: ChannelMessage, bytes: number, link: Link): boolean;
   onExpired(): void;
   /** There is room for more messages. */
   onRoom(): void;
@@ -48,6 +48,8 @@ export class Link implements ConnectionOwner, EnvelopesOwner {
   readonly calls: SentCalls;
   readonly #handshake: NodeJS.Timeout;
   #maxCalls = 0;
+  /** What a server that is about to go may still push: it is given no more room. */
+  #lastRoom = ROOM_BYTES;
   #isGreeted = false;
   #isLeaving = false;
   #failure: BusError | undefined;
@@ -83,7 +85,7 @@ export class Link implements ConnectionOwner, EnvelopesOwner {
   }
 
   grantMessages(bytes: number): void {
-    this.connection.grant(0, bytes);
+    if (!this.#isLeaving) this.connection.grant(0, bytes);
   }
 
   /** Sends nothing more, but is there for what is under way. */
@@ -169,10 +171,12 @@ export class Link implements ConnectionOwner, EnvelopesOwner {
     const bytes = this.connection.bytesOf(text, start, end);
     this.#envelopes.judge(text, start, end, (verdict) => {
       // What is not delivered has taken its room for nothing.
-      if (verdict.kind !== "deliver") return this.connection.grant(0, bytes);
+      if (verdict.kind !== "deliver") return this.grantMessages(bytes);
       this.#client.count(1, bytes);
+      if (this.#isLeaving) this.#lastRoom -= bytes;
       const message = new PassingMessage(verdict.envelope, this.#client.server);
-      if (!this.#client.onPush(message, bytes)) this.onBadFrame("bad-frame", TOO_MUCH);
+      const isWithin = this.#client.onPush(message, bytes, this) && this.#lastRoom > -this.#client.maxFrameBytes;
+      if (!isWithin) this.onBadFrame("bad-frame", TOO_MUCH);
     });
   }
 

@@ -29,6 +29,8 @@ const MAX_CALLS = 256;
 const MESSAGE_BYTES = 1_024;
 /** A frame that is refused takes as long as several that are not. */
 const REFUSED_UNITS = 8;
+/** One that bears no envelope, or is for nobody any more, takes a part of it. */
+const NOTE_UNITS = 1 / 8;
 const TOO_MUCH = "more than there is room for";
 
 /** The server, as one of its sessions sees it. */
@@ -147,11 +149,14 @@ export class Session implements ConnectionOwner, EnvelopesOwner, CallsHost, Mess
       case Kind.item:
         return call === 0 ? this.#onOneWay(text, start, end) : this.#onItem(call, text, start, end);
       case Kind.end:
-        return this.calls.streamOf(call)?.end(brokenOff(noteIn(text, start, end)));
+        this.calls.streamOf(call)?.end(brokenOff(noteIn(text, start, end)));
+        return this.#pace(NOTE_UNITS);
       case Kind.room:
-        return this.#onRoom(call, roomIn(text, start, end));
+        this.#onRoom(call, roomIn(text, start, end));
+        return this.#pace(NOTE_UNITS);
       case Kind.cancel:
-        return this.calls.cancel(call);
+        this.calls.cancel(call);
+        return this.#pace(NOTE_UNITS);
       default:
         return this.onBadFrame("bad-frame", `a client sends no ${kind}`);
     }
@@ -220,7 +225,7 @@ export class Session implements ConnectionOwner, EnvelopesOwner, CallsHost, Mess
   #onItem(call: number, text: string, start: number, end: number): void {
     const stream = this.calls.streamOf(call);
     // Of a call that has ended meanwhile.
-    if (stream === undefined) return;
+    if (stream === undefined) return this.#pace(NOTE_UNITS);
     const bytes = this.connection.bytesOf(text, start, end);
     this.#judge(text, start, end, (verdict) => {
       if (verdict.kind !== "deliver") {
@@ -266,11 +271,14 @@ export class Session implements ConnectionOwner, EnvelopesOwner, CallsHost, Mess
     this.#outlet.flush();
   }
 
-  /** So many at a time for one account: then the others have a turn. */
   #judge(text: string, start: number, end: number, use: Parameters<Envelopes["judge"]>[3]): void {
     const verdict = this.#envelopes.judge(text, start, end, use);
-    if (verdict === undefined) return;
-    const turn = this.account.patience.spend(verdict.kind === "deliver" ? 1 : REFUSED_UNITS);
+    if (verdict !== undefined) this.#pace(verdict.kind === "deliver" ? 1 : REFUSED_UNITS);
+  }
+
+  /** So much at a time for one account: then the others have a turn. */
+  #pace(units: number): void {
+    const turn = this.account.patience.spend(units);
     if (turn !== undefined) this.connection.wait(turn);
   }
 

@@ -34,6 +34,7 @@ export class Connection implements Pausable {
   readonly #reader: FrameReader;
   #out = "";
   #isFlushing = false;
+  #isEnding = false;
   #isOver = false;
   #heldBytes = 0;
   #pauses = 0;
@@ -144,7 +145,8 @@ export class Connection implements Pausable {
 
   /** Writes what was sent, and closes. Nothing more is read. */
   end(): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isEnding) return;
+    this.#isEnding = true;
     this.#reader.end();
     this.#flushNow();
     this.#socket.end();
