@@ -1,5 +1,6 @@
 /** agentbus: a message bus that is the filesystem. */
-export { openBus, type Bus, type OpenBusOptions } from "./bus.js";
+export type { Bus, OpenBusOptions } from "./bus.js";
+export { openBus } from "./open-bus.js";
 export { BusError, ERROR_CODES, fromErrno, isBusError, type BusErrorOptions, type ErrorCode } from "./errors.js";
 export type {
   ChannelCapabilities,

@@ -16,7 +16,7 @@ const byData = ({ data }: { readonly data: Query }) => data.text;
 const byStream = async function* ({ data }: SocketMessage<AsyncIterable<Query>>) {
   for await (const { text } of data) yield text;
 };
-const bySpool = async ({ data, nack }: Message<Query>) => (data.text === "" ? nack() : data.text);
+const bySpool = async (message: Message<Query>) => (message.data.text === "" ? message.nack() : message.data.text);
 
 test("what a handler says that it takes is the type of what a server hands out", () => {
   const serve = (bus: Bus) =>
