@@ -29,7 +29,7 @@ async function imposter(arena: SocketArena, greet: (socket: Socket) => void): Pr
   return server;
 }
 
-type Begin = (arena: SocketArena, server: SocketServer<unknown>) => Promise<unknown>;
+type Begin = (arena: SocketArena, server: SocketServer) => Promise<unknown>;
 
 const SILENCES: readonly (readonly [what: string, begin: Begin])[] = [
   ["says nothing at all", (arena) => arena.raw("")],

@@ -101,14 +101,14 @@ test("what comes after a server has begun to drain is answered by the next one, 
 test("a client whose server drains and has no successor is answered what is under way, and fails what comes later", () =>
   inArena(async (arena) => {
     const held: { goOn?: () => void } = {};
-    const server = await arena.serve(async () => {
+    const only = await arena.serve(async () => {
       await new Promise<void>((resolve) => (held.goOn = resolve));
       return "done";
     });
     const client = await arena.connect({ reconnectMs: 50 });
     const slow = client.call();
     await until(() => held.goOn !== undefined);
-    const draining = server.drain();
+    const draining = only.drain();
     await until(() => client.state === "closed");
     await assert.rejects(client.call(), (error) => codeOf(error) === "ERR_NO_PEER");
     held.goOn?.();

@@ -266,11 +266,11 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
   }
 
   /** What comes from now on waits for another connection. */
-  #loseLink(error: BusError): void {
+  #loseLink(why: BusError): void {
     this.#link = undefined;
     this.#outlet.detach();
     if (this.#closing !== undefined) return;
-    if (this.#options.reconnectMs === 0) return this.#giveUpAll(error);
+    if (this.#options.reconnectMs === 0) return this.#giveUpAll(why);
     void this.#dial(this.#options.reconnectMs).catch((failure: unknown) => this.#giveUpAll(failure as BusError));
   }
 

@@ -130,15 +130,22 @@ export class OpenCalls {
   }
 
   #answerWithStream(message: ServedMessage, source: AsyncIterable<unknown>): void {
-    const { connection, writer, name, onAnswered, count } = this.#host;
+    const { connection, writer, name } = this.#host;
     const { call } = message;
     this.#write(message, null, answerTo(message), (text) => {
       connection.send(frame(Kind.streamAnswer, call, text));
       const room = new Room(this.roomBytes);
       this.#rooms.set(call, room);
-      const route = { call, room, connection, writer, topic: name, onSent: (bytes: number) => count(1, bytes) };
+      const route = {
+        call,
+        room,
+        connection,
+        writer,
+        topic: name,
+        onSent: (bytes: number) => this.#host.count(1, bytes),
+      };
       const streaming = sendStream(source, route, () => {
-        onAnswered();
+        this.#host.onAnswered();
         this.#forget(call);
       });
       this.#streaming.set(message, streaming);
@@ -161,10 +168,10 @@ export class OpenCalls {
   }
 
   #finish({ call }: ServedMessage, text: string): void {
-    const { connection, onAnswered, count } = this.#host;
+    const { connection } = this.#host;
     if (connection.isOver || !this.#forget(call)) return;
-    onAnswered();
-    count(1, text.length);
+    this.#host.onAnswered();
+    this.#host.count(1, text.length);
     connection.send(frame(Kind.answer, call, text));
   }
 

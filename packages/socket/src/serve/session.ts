@@ -177,9 +177,13 @@ export class Session implements ConnectionOwner, EnvelopesOwner, CallsHost, Mess
     this.#server.stats.expired++;
   }
 
-  onAnswered = (): void => void this.#server.stats.answered++;
+  onAnswered(): void {
+    this.#server.stats.answered++;
+  }
 
-  count = (messages: number, bytes: number): void => this.#server.count(messages, bytes);
+  count(messages: number, bytes: number): void {
+    this.#server.count(messages, bytes);
+  }
 
   onEnd(_error: Error | undefined, isTruncated: boolean): void {
     clearTimeout(this.#handshake);
