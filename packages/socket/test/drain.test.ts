@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { isBusError, type SocketMessage, type SocketServer } from "@agentbus/core";
 import { envelope } from "./support/envelope.js";
+import { HELLO_OF_SERVER, imposter } from "./support/imposter.js";
 import { inArena, type SocketArena } from "./support/socket-arena.js";
 import { until } from "./support/until.js";
 
@@ -17,16 +17,6 @@ function watch(promise: Promise<unknown>): { isDone: boolean } {
   const state = { isDone: false };
   void promise.then(() => (state.isDone = true));
   return state;
-}
-
-/** Something in the place of a server, which says what it likes. */
-async function imposter(arena: SocketArena, greet: (socket: Socket) => void): Promise<Server> {
-  // Makes the directory.
-  await (await arena.bus()).serve("other", () => 1);
-  const server = createServer((socket) => greet(socket.resume().on("error", () => undefined)));
-  server.listen(arena.path);
-  await once(server, "listening");
-  return server;
 }
 
 type Begin = (arena: SocketArena, server: SocketServer) => Promise<unknown>;
@@ -151,8 +141,7 @@ test("a client that is let in while its server begins to drain does not hold it 
 
 test("a server that says in one breath that it is there and about to go is not connected to", () =>
   inArena(async (arena) => {
-    const hello = `H0 ${JSON.stringify({ agentbus: 1, name: "arena", room: 1_000_000, maxCalls: 256 })}\n`;
-    const server = await imposter(arena, (socket) => socket.write(`${hello}G0\n`));
+    const server = await imposter(arena, (socket) => socket.write(`${HELLO_OF_SERVER}G0\n`));
     const bus = await arena.bus();
     await assert.rejects(
       async () => await bus.connect(arena.address),

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { isBusError } from "@agentbus/core";
+import { HELLO_OF_SERVER, imposter } from "./support/imposter.js";
 import { inArena, type SocketArena } from "./support/socket-arena.js";
 import { until } from "./support/until.js";
 
@@ -114,6 +115,22 @@ test("a client whose server drains and has no successor is answered what is unde
     held.goOn?.();
     assert.equal((await slow).data, "done");
     await draining;
+  }));
+
+test("a server that lets everybody in and closes at once is not connected to without a pause", () =>
+  inArena(async (arena) => {
+    let connections = 0;
+    const began = performance.now();
+    const server = await imposter(arena, (socket) => {
+      connections++;
+      socket.end(HELLO_OF_SERVER);
+    });
+    const client = await arena.connect();
+    await until(() => connections === 8);
+    // Half of 5 + 10 + 20 + 40 + 80 + 160 ms, at the least.
+    assert.ok(performance.now() - began > 150, "pauses that grow");
+    await client.close();
+    server.close();
   }));
 
 test("a connection and a thousand calls, with a server that is killed and started again: each is answered or failed, none hangs", () =>

@@ -16,6 +16,10 @@ export class Dialer {
   readonly #native: Native;
   readonly #closed: AbortSignal;
   readonly #closedError: () => BusError;
+  /** It grows also while connections are made, and lost at once. */
+  #pauseMs = FIRST_PAUSE_MS;
+  /** When there was a connection last, by performance.now(). */
+  #dialledAt = -Infinity;
 
   /** @param closed aborted when there shall be no further connection @param closedError what it throws then */
   constructor(client: LinkHost, native: Native, closed: AbortSignal, closedError: () => BusError) {
@@ -31,15 +35,17 @@ export class Dialer {
    */
   async dial(withinMs: number, onLink: (link: Link) => void): Promise<void> {
     const until = performance.now() + withinMs;
-    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)) {
+    if (performance.now() - this.#dialledAt > LAST_PAUSE_MS) this.#pauseMs = FIRST_PAUSE_MS;
+    else await this.#pause(until);
+    for (;;) {
       try {
-        return onLink(await this.#dialOnce());
+        const link = await this.#dialOnce();
+        this.#dialledAt = performance.now();
+        return onLink(link);
       } catch (error) {
         if (this.#closed.aborted) throw this.#closedError();
-        const left = until - performance.now();
-        if (!PASSING.includes((error as BusError).code) || left <= 0) throw error;
-        // A little of its own, so that a thousand clients of a server that restarts do not all come at once.
-        await this.#sleep(Math.min(left, pauseMs * (0.5 + Math.random())));
+        if (!PASSING.includes((error as BusError).code) || performance.now() >= until) throw error;
+        await this.#pause(until);
       }
     }
   }
@@ -58,11 +64,14 @@ export class Dialer {
     });
   }
 
-  async #sleep(ms: number): Promise<void> {
+  async #pause(until: number): Promise<void> {
+    // A little of its own, so that a thousand clients of a server that restarts do not all come at once.
+    const ms = Math.min(until - performance.now(), this.#pauseMs * (0.5 + Math.random()));
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LAST_PAUSE_MS);
     try {
       await pause(ms, undefined, { signal: this.#closed });
     } catch {
-      // Closed meanwhile: the loop looks.
+      // Closed meanwhile: whoever dials looks.
     }
   }
 }

@@ -50,7 +50,7 @@ async function explained(error: unknown, host: ChannelHost, address: SocketAddre
 function nobody({ user, name }: SocketAddress, path: string): BusError {
   return new BusError("ERR_NO_PEER", `nobody serves @${user}/${name}`, {
     path,
-    fix: `start what serves it: bus.serve("${name}", …), or agentbus serve ${name} --exec CMD, as ${user}`,
+    fix: `start what serves it: bus.serve("${name}", …), or agentbus serve ${name} --exec CMD, as ${user}; { waitMs }, or --wait, waits for it`,
   });
 }
 
