@@ -121,16 +121,17 @@ test("a server that lets everybody in and closes at once is not connected to wit
   inArena(async (arena) => {
     let connections = 0;
     const began = performance.now();
-    const server = await imposter(arena, (socket) => {
+    const fickle = await imposter(arena, (socket) => {
       connections++;
-      socket.end(HELLO_OF_SERVER);
+      socket.write(HELLO_OF_SERVER);
+      socket.once("data", () => socket.end());
     });
     const client = await arena.connect();
     await until(() => connections === 8);
     // Half of 5 + 10 + 20 + 40 + 80 + 160 ms, at the least.
     assert.ok(performance.now() - began > 150, "pauses that grow");
     await client.close();
-    server.close();
+    fickle.close();
   }));
 
 test("a connection and a thousand calls, with a server that is killed and started again: each is answered or failed, none hangs", () =>
