@@ -15,6 +15,7 @@ export type {
 } from "./channel/channel.js";
 export { spoolSender } from "./channel/spool-sender.js";
 export { PassingMessage } from "./channel/channel-message.js";
+export { Deadlines, type Due } from "./deadlines.js";
 export { failureText, thrownText } from "./channel/failure-text.js";
 export { isAsyncIterable, isThenable } from "./channel/iterable.js";
 export { Refusals } from "./channel/refusals.js";

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import {
   BusError,
+  Deadlines,
   isAsyncIterable,
   Refusals,
   type Answer,
@@ -20,7 +21,6 @@ import {
 } from "@agentbus/core";
 import { CAPABILITIES } from "../capabilities.js";
 import { CallQueue } from "./call-queue.js";
-import { Deadlines } from "./deadlines.js";
 import { Dialer } from "./dialer.js";
 import { leftBy, unanswered } from "./link-end.js";
 import { MAX_HEAD_BYTES } from "../wire/frames.js";

@@ -1,6 +1,13 @@
 import { setMaxListeners } from "node:events";
-import { BusError, PassingMessage, responderFailure, type Answer, type Envelope, type Sender } from "@agentbus/core";
-import type { Due } from "./deadlines.js";
+import {
+  BusError,
+  PassingMessage,
+  responderFailure,
+  type Answer,
+  type Due,
+  type Envelope,
+  type Sender,
+} from "@agentbus/core";
 import type { Incoming } from "../stream/incoming.js";
 import type { Room } from "../stream/room.js";
 
