@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bus } from "@agentbus/core";
-import { createBus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { Outbox } from "#core/publish/outbox.js";
 import { PersonalSpool } from "./support/personal-spool.js";
 

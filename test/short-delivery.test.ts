@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bus, Subscription } from "@agentbus/core";
-import { createBus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { Express } from "#core/deliver/express.js";
 import { NameSource } from "#core/message-name.js";
 import { PersonalSpool, until } from "./support/personal-spool.js";

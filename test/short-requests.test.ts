@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isBusError, type Bus, type Envelope } from "@agentbus/core";
-import { createBus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { PersonalSpool, until } from "./support/personal-spool.js";
 import { countShort, UNTIL_KNOWN_MS } from "./support/short-way.js";
 

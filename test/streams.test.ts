@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bus, PublishOptions } from "@agentbus/core";
-import { createBus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { Puppet } from "./crash/puppet.js";
 import { SeamWatch } from "./crash/seam-calls.js";
 import { PersonalSpool, until } from "./support/personal-spool.js";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { openBus, type OpenBusOptions } from "@agentbus/core";
-import { createBus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { createSpool } from "#core/create-spool.js";
 
 const CORE = import.meta.resolve("@agentbus/core");

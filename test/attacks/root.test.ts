@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { createBus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { createSpool } from "#core/create-spool.js";
 import { NEEDS_ROOT } from "../support/caretaker.js";
 import { GroupSpool } from "../support/group-spool.js";

@@ -1,7 +1,7 @@
 /** A process that handles messages as fast as they come, and writes down what it did where its death cannot take it back. */
 import fs from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { createBus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import type { Message } from "#core/subscribe/message.js";
 
 /** What a handler does with a message the first time; any other is done at once. */

@@ -5,7 +5,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { createBus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { createSpool } from "#core/create-spool.js";
 import { until } from "../support/personal-spool.js";
 import {

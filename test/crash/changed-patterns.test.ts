@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createBus, type Bus } from "#core/bus.js";
+import type { Bus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { until } from "../support/personal-spool.js";
 import { Journal } from "./journal.js";
 import { inScratch, runChild } from "./kill-point.js";

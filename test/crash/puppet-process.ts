@@ -1,7 +1,8 @@
 /** A process with a bus that does what its parent says. */
 import fs from "node:fs";
 import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
-import { createBus, type Bus } from "#core/bus.js";
+import type { Bus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { Outbox } from "#core/publish/outbox.js";
 import type { PublishOptions } from "#core/publish/publish-options.js";
 import { isBusError } from "#core/errors.js";

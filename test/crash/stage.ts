@@ -1,4 +1,5 @@
-import { createBus, type Bus, type OpenBusOptions } from "#core/bus.js";
+import type { Bus, OpenBusOptions } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { nodeFileSystem, type FileSystem } from "#core/file-system.js";
 import type { PublishOptions, PublishResult } from "#core/publish/publish-options.js";
 import type { Message } from "#core/subscribe/message.js";

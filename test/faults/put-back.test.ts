@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { createBus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { SeamWatch } from "../crash/seam-calls.js";
 import { PersonalSpool, until } from "../support/personal-spool.js";
 

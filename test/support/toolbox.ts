@@ -13,7 +13,8 @@ import { deadLetters, diagnose, inspect } from "@agentbus/core";
 import "@agentbus/pipe";
 import { openClient } from "@agentbus/socket";
 import "ajv/dist/2020.js";
-import { createBus, type Bus } from "#core/bus.js";
+import type { Bus } from "#core/bus.js";
+import { createBus } from "#core/open-bus.js";
 import { NameSource } from "#core/message-name.js";
 
 // Has it load koffi, before there is anything that it could do.

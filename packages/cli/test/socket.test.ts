@@ -54,3 +54,35 @@ test("status lists what is served, and who is connected", async (context) => {
   const shown = channels.map(({ kind, role, name, peer }) => [kind, role, name, peer].join(" "));
   assert.deepEqual(shown.toSorted(), [`socket client search ${bus.user}`, "socket server search "]);
 });
+
+test("tail --channels tells of a conversation through a socket: who serves, who connects, what goes through, who leaves", async (context) => {
+  const sandbox = Sandbox.make(context);
+  const bus = await sandbox.bus();
+  const tail = sandbox.start(["tail", "--channels", "--json"]);
+  type Told = {
+    event: string;
+    kind: string;
+    role: string;
+    name: string;
+    peer: string | null;
+    user: string;
+    messages: number;
+  };
+  const told = (event: string, role: string) =>
+    (tail.json as Told[]).filter((line) => line.event === event && line.role === role);
+  await bus.serve("search", ({ data }) => data);
+  await tail.until(() => told("opened", "server").length === 1);
+  const [server] = told("opened", "server");
+  assert.deepEqual([server?.kind, server?.name, server?.user, server?.peer], ["socket", "search", bus.user, null]);
+  const client = await bus.connect(`@${bus.user}/search`);
+  await tail.until(() => told("opened", "client").length === 1);
+  assert.equal(told("opened", "client")[0]?.peer, bus.user);
+  for (let i = 0; i < 5; i++) assert.equal((await client.call(i)).data, i);
+  // A call and its answer, at both ends.
+  for (const role of ["client", "server"]) await tail.until(() => told("carries", role).at(-1)?.messages === 10);
+  await client.close();
+  await tail.until(() => told("closed", "client").length === 1);
+  assert.equal(told("closed", "server").length, 0);
+  tail.signal("SIGINT");
+  assert.equal((await tail.ended).code, 130);
+});

@@ -2,12 +2,10 @@ import { PendingClient, PendingPipe, PendingPipes, PendingServer } from "./chann
 import type { Channels } from "./channel/channels.js";
 import type { PipeHandler, PipeOptions, PipesOptions } from "./channel/pipe.js";
 import type { ConnectOptions, ServeHandler, ServeOptions } from "./channel/socket.js";
-import { causeInEnvironment, type Cause } from "./context.js";
+import type { Cause } from "./context.js";
 import type { PeekedMessage } from "./deliver/peek.js";
 import { BusError, fromErrno } from "./errors.js";
 import { loadLater } from "./load-later.js";
-import { openSpool, type SpoolSeams } from "./open-spool.js";
-import { refuseUnknownOptions, requireInteger, requireOneOf } from "./options.js";
 import type { SyncLevel } from "./publish/fan-out.js";
 import type { PublishOptions, PublishResult } from "./publish/publish-options.js";
 import { Publisher } from "./publish/publisher.js";
@@ -21,7 +19,6 @@ import type { PeekOptions } from "./subscribe/peek-inbox.js";
 import { PendingSubscription } from "./subscribe/pending-subscription.js";
 import type { Handler } from "./subscribe/handler-loop.js";
 import type { DrainOptions, Subscription } from "./subscribe/subscription.js";
-import { INBOX } from "./topics.js";
 import type { AnyTopics, DataOf } from "./topic-types.js";
 import type { WatchMode } from "./watch/watcher.js";
 
@@ -40,53 +37,7 @@ export interface OpenBusOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const OPTIONS: ReadonlySet<string> = new Set([
-  "spool",
-  "group",
-  "sync",
-  "watch",
-  "rescanMs",
-  "signal",
-] satisfies (keyof OpenBusOptions)[]);
 const DEFAULTS = Object.freeze({ sync: "none", watch: "auto", rescanMs: 2_000 } as const);
-
-export type BusSeams = SpoolSeams;
-
-/**
- * Opens the bus: finds the spool, and makes sure that this account has an inbox in it.
- *
- * In a program that a message's handler started (`subscribe --exec`), what is published follows from that message.
- *
- * `openBus<{ "build.done": Build }>()` gives publishes and messages of that topic their type.
- * @throws TypeError for options that cannot be; BusError ERR_SPOOL_NOT_FOUND, ERR_SPOOL_AMBIGUOUS, ERR_SPOOL_UNTRUSTED,
- * ERR_SPOOL_LAYOUT, ERR_ACCESS, ERR_ACCOUNT, ERR_SQUATTED, ERR_PLATFORM, ERR_DISK_FULL, ERR_ENVELOPE_INVALID (AGENTBUS_CAUSE)
- */
-export function openBus<Topics = AnyTopics>(options: OpenBusOptions = {}): Promise<Bus<Topics>> {
-  return createBus<Topics>(options);
-}
-
-export async function createBus<Topics = AnyTopics>(
-  options: OpenBusOptions,
-  seams: BusSeams = {},
-): Promise<Bus<Topics>> {
-  refuseUnknownOptions("openBus", options, OPTIONS);
-  requireOneOf("sync", options.sync, ["none", "data", "full"]);
-  requireOneOf("watch", options.watch, ["auto", "native", "polling"]);
-  requireInteger("rescanMs", options.rescanMs, 10, 3_600_000);
-  options.signal?.throwIfAborted();
-  const cause = causeInEnvironment(seams.env ?? process.env);
-  const spool = await openSpool(options, seams);
-  spool.ensureOutbox();
-  await ensureInbox(spool);
-  return new Bus<Topics>(spool, options, cause);
-}
-
-async function ensureInbox(spool: Spool): Promise<void> {
-  if (spool.isOwnDirectory(`${spool.subscriptionsDir}/${spool.user}~${INBOX}`)) return;
-  // Loaded only here: it is made once.
-  const { makeInbox } = await loadLater(() => import("./receiver.js"));
-  makeInbox(spool);
-}
 
 /** An open bus. All of it may be used concurrently. */
 export class Bus<Topics = AnyTopics> implements AsyncDisposable {
@@ -209,8 +160,12 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   }
 
   /**
-   * Asks, and waits for the first answer. What one agent is asked, `@codebot/search`, or `@codebot` with the topic "search", goes through
-   * the socket that it serves under that name, where it does, and otherwise to its inbox: the answer and the errors are the same.
+   * Asks, and waits for the first answer.
+   *
+   * - `"math.add"`, a topic: by the spool, always, to whoever subscribes. A socket is found by an agent and a name, and here is no agent.
+   * - `"@codebot/search"`, or `"@codebot"` with `{ topic: "search" }`: through the socket that codebot serves as "search", where it does, and
+   *   otherwise to its inbox, with the topic "search". The answer and the errors are the same. `sync` and `onFull` are the spool's, and choose it.
+   * - `"@codebot"` without a topic, or with one of several tokens: to its inbox.
    * @throws BusError ERR_NO_SUBSCRIPTION, ERR_TIMEOUT, ERR_RESPONDER, and as `publish`
    */
   async request<Reply = unknown>(
@@ -226,12 +181,26 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
     return receiver.request<Reply>(destination, data, options);
   }
 
-  /** Answers requests to a topic or to this account's inbox. @throws as `subscribe` */
+  /**
+   * Answers requests to a topic or to this account's inbox. What comes to the inbox has the type that the responder says, so that one function
+   * can be given to `serve` too.
+   * @throws as `subscribe`
+   */
   respond<const Pattern extends string>(
     pattern: Pattern | readonly Pattern[],
     responder: Responder<DataOf<Topics, Pattern>>,
+    options?: SubscribeOptions,
+  ): PendingSubscription<DataOf<Topics, Pattern>>;
+  respond<Data>(
+    address: `@${string}`,
+    responder: Responder<Data>,
+    options?: SubscribeOptions,
+  ): PendingSubscription<Data>;
+  respond<Data>(
+    pattern: string | readonly string[],
+    responder: Responder<Data>,
     options: SubscribeOptions = {},
-  ): PendingSubscription<DataOf<Topics, Pattern>> {
+  ): PendingSubscription<Data> {
     return new PendingSubscription(this.#subscribe((receiver) => receiver.respond(pattern, options, responder)));
   }
 

@@ -1,5 +1,6 @@
 /** agentbus: a message bus that is the filesystem. */
-export { openBus, type Bus, type OpenBusOptions } from "./bus.js";
+export type { Bus, OpenBusOptions } from "./bus.js";
+export { openBus } from "./open-bus.js";
 export { BusError, ERROR_CODES, fromErrno, isBusError, type BusErrorOptions, type ErrorCode } from "./errors.js";
 export type {
   ChannelCapabilities,
@@ -14,6 +15,10 @@ export type {
 } from "./channel/channel.js";
 export { spoolSender } from "./channel/spool-sender.js";
 export { PassingMessage } from "./channel/channel-message.js";
+export { Deadlines, type Due } from "./deadlines.js";
+export { failureText, thrownText } from "./channel/failure-text.js";
+export { isAsyncIterable, isThenable } from "./channel/iterable.js";
+export { Refusals } from "./channel/refusals.js";
 export type { ChannelHost, ClosableChannel, EnvelopeReader, EnvelopeWriter, WrittenEnvelope } from "./channel/host.js";
 export type { ChannelCounters, ChannelDescription } from "./channel/ledger.js";
 export type { PendingClient, PendingPipe, PendingPipes, PendingServer } from "./channel/pending-channels.js";
@@ -53,6 +58,7 @@ export type { PublishOptions, PublishResult } from "./publish/publish-options.js
 export type { AckedOptions, Receipt } from "./publish/receipt.js";
 export type { Answer, RequestOptions } from "./request/request.js";
 export type { Responder } from "./request/respond.js";
+export { responderFailure } from "./request/responder-failure.js";
 export type { SpoolLimits } from "./spool.js";
 export type { Backoff } from "./subscribe/settlement.js";
 export type { Handler } from "./subscribe/handler-loop.js";

@@ -1,13 +1,13 @@
 import { BusChannelHost } from "./channel/bus-host.js";
 import { Channels } from "./channel/channels.js";
-import { questioned, SocketRequests, type Questioned } from "./channel/socket-requests.js";
+import { questioned, SocketRequests } from "./channel/socket-requests.js";
 import type { Cause } from "./context.js";
 import type { PeekedMessage } from "./deliver/peek.js";
 import { BusError, fromErrno } from "./errors.js";
 import type { PublishOptions, PublishResult } from "./publish/publish-options.js";
 import type { Publisher } from "./publish/publisher.js";
 import { ReplyMailbox } from "./request/reply-mailbox.js";
-import { request, type Answer, type RequestOptions } from "./request/request.js";
+import { checkRequest, request, timedOut, type Answer, type RequestOptions } from "./request/request.js";
 import { answering, type Responder } from "./request/respond.js";
 import { runAll } from "./run-all.js";
 import type { Spool } from "./spool.js";
@@ -109,27 +109,29 @@ export class Receiver {
     return peekInbox(this.#host, options, closing);
   }
 
-  request<Reply>(destination: string, data: unknown, options: RequestOptions): Promise<Answer<Reply>> {
-    if (!destination.startsWith("@")) return this.#requestBySpool(destination, data, options);
-    const to = questioned(destination, options.topic);
+  async request<Reply>(destination: string, data: unknown, options: RequestOptions): Promise<Answer<Reply>> {
+    checkRequest(data, options);
+    const to = destination.startsWith("@") ? questioned(destination, options.topic) : undefined;
     if (to === undefined) return this.#requestBySpool(destination, data, options);
-    return this.#requestFrom(to, data, options);
-  }
-
-  async #requestFrom<Reply>(to: Questioned, data: unknown, options: RequestOptions): Promise<Answer<Reply>> {
+    const late = () => timedOut(destination, options);
     const since = performance.now();
     this.#socketRequests ??= new SocketRequests(this.#spool, () => this.channels());
-    const answer = await this.#socketRequests.request<Reply>(to, data, options);
+    const answer = await this.#socketRequests.request<Reply>(to, data, options, late);
     if (answer !== undefined) return answer;
     const { timeoutMs } = options;
     const left =
       timeoutMs === undefined ? {} : { timeoutMs: Math.max(1, Math.ceil(timeoutMs - (performance.now() - since))) };
-    return this.#requestBySpool(`@${to.user}`, data, { ...options, topic: to.name, ...left });
+    return this.#requestBySpool(`@${to.user}`, data, { ...options, topic: to.name, ...left }, late);
   }
 
-  #requestBySpool<Reply>(destination: string, data: unknown, options: RequestOptions): Promise<Answer<Reply>> {
+  #requestBySpool<Reply>(
+    destination: string,
+    data: unknown,
+    options: RequestOptions,
+    late?: () => BusError,
+  ): Promise<Answer<Reply>> {
     const parts = { spool: this.#spool, publisher: this.#publisher, mailbox: this.#mailbox };
-    return request<Reply>(parts, destination, data, options);
+    return request<Reply>(parts, destination, data, options, late);
   }
 
   /** Pipes and sockets. */

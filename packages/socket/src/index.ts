@@ -8,10 +8,10 @@ import {
   type SocketClient,
   type SocketServer,
 } from "@agentbus/core";
-import { Client } from "./client.js";
-import { loadNative } from "./native.js";
-import { Server } from "./server.js";
-import { parseSocketAddress, requireName } from "./socket-path.js";
+import { Client } from "./connect/client.js";
+import { loadNative } from "./place/native.js";
+import { Server } from "./serve/server.js";
+import { parseSocketAddress, requireName } from "./place/socket-path.js";
 
 /** What `bus.serve()` does. @throws as there */
 export async function openServer<Data>(

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { isBusError } from "@agentbus/core";
+import { HELLO_OF_SERVER, imposter } from "./support/imposter.js";
 import { inArena, type SocketArena } from "./support/socket-arena.js";
 import { until } from "./support/until.js";
 
@@ -69,6 +70,68 @@ test("a server that drains answers what is under way; what comes later waits for
     await draining;
     assert.equal((await client.call("last")).data, "second last");
     await second.close();
+  }));
+
+test("what comes after a server has begun to drain is answered by the next one, however long the first has to work", () =>
+  inArena(async (arena) => {
+    const held: { goOn?: () => void } = {};
+    const first = await arena.serve(async ({ data, peer }) => {
+      await new Promise<void>((resolve) => (held.goOn = resolve));
+      await peer.send("from the first");
+      return `first ${String(data)}`;
+    });
+    const client = await arena.connect();
+    const slow = client.call("slow");
+    await until(() => held.goOn !== undefined);
+    const draining = first.drain();
+    const second = await arena.serve(async ({ data, peer }) => {
+      await peer.send("from the second");
+      return `second ${String(data)}`;
+    });
+    await until(() => second.peers.length === 1);
+    assert.equal((await client.call("later")).data, "second later");
+    held.goOn?.();
+    assert.equal((await slow).data, "first slow");
+    await draining;
+    const pushed: unknown[] = [];
+    for await (const { data } of client) if (pushed.push(data) === 2) break;
+    assert.deepEqual(pushed, ["from the second", "from the first"]);
+    await second.close();
+  }));
+
+test("a client whose server drains and has no successor is answered what is under way, and fails what comes later", () =>
+  inArena(async (arena) => {
+    const held: { goOn?: () => void } = {};
+    const only = await arena.serve(async () => {
+      await new Promise<void>((resolve) => (held.goOn = resolve));
+      return "done";
+    });
+    const client = await arena.connect({ reconnectMs: 50 });
+    const slow = client.call();
+    await until(() => held.goOn !== undefined);
+    const draining = only.drain();
+    await until(() => client.state === "closed");
+    await assert.rejects(client.call(), (error) => codeOf(error) === "ERR_NO_PEER");
+    held.goOn?.();
+    assert.equal((await slow).data, "done");
+    await draining;
+  }));
+
+test("a server that lets everybody in and closes at once is not connected to without a pause", () =>
+  inArena(async (arena) => {
+    let connections = 0;
+    const began = performance.now();
+    const fickle = await imposter(arena, (socket) => {
+      connections++;
+      socket.write(HELLO_OF_SERVER);
+      socket.once("data", () => socket.end());
+    });
+    const client = await arena.connect();
+    await until(() => connections === 8);
+    // Half of 5 + 10 + 20 + 40 + 80 + 160 ms, at the least.
+    assert.ok(performance.now() - began > 150, "pauses that grow");
+    await client.close();
+    fickle.close();
   }));
 
 test("a connection and a thousand calls, with a server that is killed and started again: each is answered or failed, none hangs", () =>

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { isBusError } from "@agentbus/core";
 import { inArena } from "./support/socket-arena.js";
@@ -49,4 +51,22 @@ test("a request whose server takes too long times out as by the spool, and one w
       (error) => isBusError(error) && error.code === "ERR_TIMEOUT",
     );
     assert.equal((await bus.request(`@${arena.user}/search`, 1, { sync: "data" })).data, "spool");
+  }));
+
+test("a request to a server that was stopped ends at its own time", () =>
+  inArena(async (arena) => {
+    const child = arena.child("server");
+    if (child.stdout === null) throw new Error("no stdout");
+    await once(createInterface({ input: child.stdout }), "line");
+    child.kill("SIGSTOP");
+    const asker = await arena.bus();
+    const aborting = new AbortController();
+    const aborted = asker.request(arena.address, 2, { signal: aborting.signal });
+    await assert.rejects(
+      asker.request(arena.address, 1, { timeoutMs: 50 }),
+      (error) => isBusError(error) && error.code === "ERR_TIMEOUT" && /within 50 ms/.test(error.message),
+    );
+    const reason = new Error("changed my mind");
+    aborting.abort(reason);
+    await assert.rejects(aborted, (error) => error === reason);
   }));

@@ -4,6 +4,7 @@ import { openSubscription, type SubscriptionHost } from "../subscribe/open-subsc
 import type { Subscription } from "../subscribe/subscription.js";
 import type { AwaitedAnswer } from "./awaited-answer.js";
 import { AwaitedAnswers } from "./awaited-answers.js";
+import { responderFailure } from "./responder-failure.js";
 
 /**
  * Where the answers to one bus's requests arrive: a mailbox of its own, since the inbox has one consumer. Made with the first
@@ -51,7 +52,7 @@ export class ReplyMailbox {
 
   /** Whoever still waits for an answer is refused with ERR_CLOSED. */
   async close(): Promise<void> {
-    this.#awaited.failAll(new BusError("ERR_CLOSED", "the bus was closed before the answer came"));
+    this.#awaited.failAll(closedMeanwhile());
     const subscription = await this.#opening?.catch(() => undefined);
     await subscription?.close();
   }
@@ -76,7 +77,9 @@ export class ReplyMailbox {
 export function failureOf(message: Message): BusError | undefined {
   const { replyerror } = message.envelope;
   if (replyerror === undefined) return undefined;
-  return new BusError("ERR_RESPONDER", `${message.sender.user} could not answer ${message.topic}: ${replyerror}`, {
-    details: { sender: message.sender, data: message.data },
-  });
+  return responderFailure(message, replyerror);
+}
+
+export function closedMeanwhile(): BusError {
+  return new BusError("ERR_CLOSED", "the bus was closed before the answer came");
 }

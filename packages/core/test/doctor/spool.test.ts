@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { Accounts } from "#core/accounts.js";
-import { openBus } from "#core/bus.js";
+import { openBus } from "#core/open-bus.js";
 import { createSpool } from "#core/create-spool.js";
 import { diagnose } from "#core/doctor/diagnose.js";
 import type { Finding } from "#core/doctor/finding.js";

@@ -2,7 +2,8 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { createBus, type Bus, type BusSeams, type OpenBusOptions } from "#core/bus.js";
+import type { Bus, OpenBusOptions } from "#core/bus.js";
+import { createBus, type BusSeams } from "#core/open-bus.js";
 import { createSpool } from "#core/create-spool.js";
 
 /** A personal spool in a directory of its own, removed after the test. */

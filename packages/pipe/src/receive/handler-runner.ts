@@ -1,4 +1,11 @@
-import type { ChannelHost, ChannelMessage, PipeHandler, PipesOptions } from "@agentbus/core";
+import {
+  isThenable,
+  thrownText,
+  type ChannelHost,
+  type ChannelMessage,
+  type PipeHandler,
+  type PipesOptions,
+} from "@agentbus/core";
 
 /** Runs a handler for one message after another, or for several at a time. Its failures are its messages', and reported. */
 export class HandlerRunner<Data> {
@@ -60,20 +67,8 @@ export class HandlerRunner<Data> {
       why = another;
     }
     process.emitWarning(
-      `the handler of pipes failed on ${message.topic} ${message.id}: ${textOf(why)}`,
+      `the handler of pipes failed on ${message.topic} ${message.id}: ${thrownText(why)}`,
       "AgentbusWarning",
     );
   }
-}
-
-function textOf(error: unknown): string {
-  try {
-    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  } catch {
-    return "it threw something that says nothing";
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | undefined | null)?.then === "function";
 }

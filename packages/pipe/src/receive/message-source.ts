@@ -1,6 +1,11 @@
-import { PassingMessage, type ChannelCounters, type ChannelMessage, type ChannelStatistics } from "@agentbus/core";
+import {
+  PassingMessage,
+  type ChannelCounters,
+  type ChannelMessage,
+  type ChannelStatistics,
+  type Refusals,
+} from "@agentbus/core";
 import type { IncomingPipe, Item } from "./incoming-pipe.js";
-import type { Refusals } from "./refusals.js";
 import { Turns } from "./turns.js";
 
 /** Messages that are handed on, or refused, before the other pipes are looked at again. */

@@ -1,20 +1,20 @@
-import type {
-  BusError,
-  ChannelCounters,
-  ChannelHost,
-  ChannelMessage,
-  ChannelStatistics,
-  DrainOptions,
-  PipeHandler,
-  Pipes,
-  PipesOptions,
+import {
+  Refusals,
+  type BusError,
+  type ChannelCounters,
+  type ChannelHost,
+  type ChannelMessage,
+  type ChannelStatistics,
+  type DrainOptions,
+  type PipeHandler,
+  type Pipes,
+  type PipesOptions,
 } from "@agentbus/core";
 import { PIPE_CAPABILITIES, SERVICE } from "../capabilities.js";
 import { HandlerRunner } from "./handler-runner.js";
 import type { IncomingPipe } from "./incoming-pipe.js";
 import { Intake } from "./intake.js";
 import { IN_A_ROW, MessageSource } from "./message-source.js";
-import { Refusals } from "./refusals.js";
 
 const DEFAULTS = Object.freeze({ concurrency: 1, maxPipesPerSender: 8 });
 const DRAIN_MS = 30_000;
@@ -54,7 +54,7 @@ export class PipeReceiver<Data> implements Pipes<Data> {
   constructor(host: ChannelHost, options: PipesOptions) {
     this.#host = host;
     this.#options = options;
-    const refusals = new Refusals(this.stats, options.onRefused);
+    const refusals = new Refusals(this.stats, "the receiver of pipes", options.onRefused);
     const maxPerSender = options.maxPipesPerSender ?? DEFAULTS.maxPipesPerSender;
     this.#counters = host.show({ kind: "pipe", role: "receiver", peer: null });
     this.#source = new MessageSource(this.stats, this.#counters, refusals, {

@@ -1,8 +1,15 @@
 import { setMaxListeners } from "node:events";
-import { BusError, PassingMessage, type Answer, type Envelope, type Sender } from "@agentbus/core";
-import type { Due } from "./deadlines.js";
-import type { Incoming } from "./incoming.js";
-import type { Room } from "./outgoing.js";
+import {
+  BusError,
+  PassingMessage,
+  responderFailure,
+  type Answer,
+  type Due,
+  type Envelope,
+  type Sender,
+} from "@agentbus/core";
+import type { Incoming } from "../stream/incoming.js";
+import type { Room } from "../stream/room.js";
 
 /** What a call needs of its client. */
 export interface CallHost {
@@ -72,12 +79,7 @@ export class PendingCall implements Due {
     const { replyerror } = envelope;
     const message = new PassingMessage(envelope, sender);
     if (replyerror === undefined) return this.#resolve(message);
-    const { topic, data } = message;
-    this.#reject(
-      new BusError("ERR_RESPONDER", `${sender.user} could not answer ${topic}: ${replyerror}`, {
-        details: { sender, data },
-      }),
-    );
+    this.#reject(responderFailure(message, replyerror));
   }
 
   answerWithStream(envelope: Envelope, sender: Sender, incoming: Incoming<unknown>): void {

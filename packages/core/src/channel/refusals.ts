@@ -1,4 +1,5 @@
-import type { ChannelRefusal, ChannelRefusalReason, ChannelStatistics, Sender } from "@agentbus/core";
+import type { ChannelRefusal, ChannelStatistics } from "./channel.js";
+import { thrownText } from "./failure-text.js";
 
 /** Longest text about a refusal, in characters. */
 const MAX_DETAIL = 300;
@@ -19,7 +20,8 @@ export class Refusals {
     this.#onRefused = onRefused;
   }
 
-  add(reason: ChannelRefusalReason, detail: string, sender?: Sender): void {
+  /** @param refusal whose detail may quote somebody else */
+  add({ reason, detail, sender }: ChannelRefusal): void {
     this.#stats.refused[reason] = (this.#stats.refused[reason] ?? 0) + 1;
     const refusal = { reason, detail: printable(detail), sender };
     if (this.#onRefused !== undefined) return this.#tell(refusal, this.#onRefused);
@@ -27,7 +29,10 @@ export class Refusals {
     const key = `${who} ${reason}`;
     if (this.#warned.has(key) || this.#warned.size >= MAX_WARNINGS) return;
     this.#warned.add(key);
-    process.emitWarning(`${this.#what} refused what came from ${who}: ${reason}, ${refusal.detail}`, "AgentbusWarning");
+    process.emitWarning(
+      `${this.#what} refused what came from ${who}: ${reason}, ${refusal.detail}; further ones are counted`,
+      { type: "AgentbusWarning", code: "AGENTBUS_REFUSED" },
+    );
   }
 
   /** What it throws would end the process, at the word of whoever was refused. */
@@ -35,12 +40,11 @@ export class Refusals {
     try {
       onRefused(refusal);
     } catch (error) {
-      process.emitWarning(`onRefused failed: ${String(error)}`, "AgentbusWarning");
+      process.emitWarning(`onRefused failed: ${thrownText(error)}`, "AgentbusWarning");
     }
   }
 }
 
-/** It may quote somebody else. */
 function printable(text: string): string {
   return text.slice(0, MAX_DETAIL).replaceAll(/[^\x20-\x7e]/g, "?");
 }

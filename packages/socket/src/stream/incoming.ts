@@ -44,6 +44,11 @@ export class Incoming<Item> implements AsyncIterableIterator<Item, undefined> {
     return this.#end !== undefined || this.#isLeft;
   }
 
+  /** Whether somebody waits for the next one. */
+  get isAwaited(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** @returns false when the other end has sent more than there was room for */
   push(item: Item, bytes: number): boolean {
     // The last one may exceed the room, as long as there was any.

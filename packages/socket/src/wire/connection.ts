@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Budget, Pausable } from "./budget.js";
-import { FrameReader, type FrameSink } from "./frames.js";
+import { FrameReader, type FrameSink } from "./frame-reader.js";
+import { Kind, note } from "./frames.js";
 
 export interface ConnectionOptions {
   readonly maxFrameBytes: number;
@@ -33,9 +34,11 @@ export class Connection implements Pausable {
   readonly #reader: FrameReader;
   #out = "";
   #isFlushing = false;
+  #isEnding = false;
   #isOver = false;
   #heldBytes = 0;
   #pauses = 0;
+  #isWaiting = false;
   #isCongested = false;
   #error: Error | undefined;
   #stall: NodeJS.Timeout | undefined;
@@ -63,7 +66,22 @@ export class Connection implements Pausable {
 
   /** The peer does not keep up: whoever can wait does. */
   get isCongested(): boolean {
-    return this.#isCongested;
+    return this.#isCongested && !this.#isOver;
+  }
+
+  /** What comes from the peer waits for something here. */
+  get isPaused(): boolean {
+    return this.#pauses > 0;
+  }
+
+  /** Something waits for the peer to take it. */
+  get hasUnsent(): boolean {
+    return this.#out !== "" || this.#socket.writableLength > 0;
+  }
+
+  /** What the peer has sent and taken, in bytes. */
+  get bytesThrough(): number {
+    return this.#socket.bytesRead + this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
   /** For whoever has been told of a frame: its size in bytes. */
@@ -82,9 +100,14 @@ export class Connection implements Pausable {
     void SETTLED.then(this.#flush);
   }
 
+  /** Tells the peer that there is room for so many more bytes of its stream. */
+  grant(call: number, bytes: number): void {
+    if (!this.#isOver) this.send(note(Kind.room, call, String(bytes)));
+  }
+
   /** Resolves when the peer keeps up again, or the connection is over. */
   whenClear(): Promise<void> {
-    if (!this.#isCongested || this.#isOver) return SETTLED;
+    if (!this.isCongested) return SETTLED;
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
@@ -96,6 +119,18 @@ export class Connection implements Pausable {
 
   resume(): void {
     if (--this.#pauses === 0 && !this.#isCongested) this.#socket.resume();
+  }
+
+  /**
+   * Tells of no further frame, and reads nothing more, until then.
+   * @param settled never rejects; one at a time @param again whether the frame that is being told of is told of once more
+   */
+  wait(settled: Promise<void>, again = false): void {
+    this.#reader.hold(again);
+    // Several frames may wait one after the other before anything is read again.
+    if (!this.#isWaiting) this.pause();
+    this.#isWaiting = true;
+    void settled.then(() => this.#goOn());
   }
 
   /** Resolves when the kernel has taken all that was sent, or the connection is over. */
@@ -110,7 +145,8 @@ export class Connection implements Pausable {
 
   /** Writes what was sent, and closes. Nothing more is read. */
   end(): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isEnding) return;
+    this.#isEnding = true;
     this.#reader.end();
     this.#flushNow();
     this.#socket.end();
@@ -134,6 +170,19 @@ export class Connection implements Pausable {
 
   #receive(chunk: Buffer): void {
     this.#reader.push(chunk);
+    this.#accountForHeld();
+  }
+
+  #goOn(): void {
+    if (this.#isOver) return;
+    this.#reader.goOn();
+    this.#accountForHeld();
+    if (this.#reader.isHeld) return;
+    this.#isWaiting = false;
+    this.resume();
+  }
+
+  #accountForHeld(): void {
     const held = this.#reader.heldBytes;
     if (held === this.#heldBytes) return;
     const { budget } = this.#options;
@@ -192,7 +241,7 @@ export class Connection implements Pausable {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stopWatching();
-    const isTruncated = this.#reader.heldBytes > 0;
+    const isTruncated = this.#reader.isWithinFrame;
     this.#reader.end();
     this.#options.budget.give(this.#heldBytes);
     this.#options.budget.forget(this);

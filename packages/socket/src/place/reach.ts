@@ -10,7 +10,7 @@ import { requireShortPath, socketFileOf, type SocketAddress } from "./socket-pat
  * the socket in it have to be that account's, and so has the process that listens, by the kernel's word. A file proves little by
  * itself, since whoever may write to a directory can rename a socket into it, and what listens behind a file may have changed hands.
  * @param uid of the account
- * @throws BusError ERR_NO_PEER when nobody serves it, ERR_SQUATTED when somebody else does, ERR_ACCESS, ERR_PATH_TOO_LONG, ERR_IO
+ * @throws BusError ERR_NO_PEER when nobody serves it, ERR_BUSY when too many connect to it, ERR_SQUATTED when somebody else does, ERR_ACCESS, ERR_PATH_TOO_LONG, ERR_IO
  */
 export async function reach(host: ChannelHost, native: Native, address: SocketAddress, uid: number): Promise<Socket> {
   const { user, name } = address;
@@ -42,7 +42,7 @@ async function explained(error: unknown, host: ChannelHost, address: SocketAddre
   // ECONNRESET: it ended before it had accepted the connection.
   if (["ENOENT", "ECONNREFUSED", "ECONNRESET"].includes(code ?? "")) return nobody(address, path);
   // Its queue of connections is full: it is there, and busy. Trying again helps.
-  if (code === "EAGAIN") return new BusError("ERR_NO_PEER", `@${address.user}/${address.name} is too busy`, { path });
+  if (code === "EAGAIN") return crowded(address, path);
   if (code === "EACCES") return host.noAccess(error);
   return fromErrno(error, "connect to", path);
 }
@@ -50,7 +50,14 @@ async function explained(error: unknown, host: ChannelHost, address: SocketAddre
 function nobody({ user, name }: SocketAddress, path: string): BusError {
   return new BusError("ERR_NO_PEER", `nobody serves @${user}/${name}`, {
     path,
-    fix: `start what serves it: bus.serve("${name}", …), or agentbus serve ${name} --exec CMD, as ${user}`,
+    fix: `start what serves it: bus.serve("${name}", …), or agentbus serve ${name} --exec CMD, as ${user}; { waitMs }, or --wait, waits for it`,
+  });
+}
+
+function crowded({ user, name }: SocketAddress, path: string): BusError {
+  return new BusError("ERR_BUSY", `@${user}/${name} has as many connections to accept as the kernel keeps for it`, {
+    path,
+    fix: "try again, or say how long to wait for it: { waitMs }",
   });
 }
 

@@ -1,6 +1,7 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import {
   BusError,
+  Refusals,
   type ChannelCapabilities,
   type ChannelCounters,
   type ChannelHost,
@@ -14,17 +15,16 @@ import {
   type SocketStatistics,
 } from "@agentbus/core";
 import { Accounts } from "./accounts.js";
-import { CAPABILITIES } from "./capabilities.js";
+import { CAPABILITIES } from "../capabilities.js";
 import { Doorkeeper } from "./doorkeeper.js";
+import { Handling } from "./handling.js";
 import { Hall } from "./hall.js";
-import { MAX_HEAD_BYTES } from "./frames.js";
-import { isThenable } from "./iterable.js";
-import { listenAt, type Installed } from "./listen.js";
-import type { Native } from "./native.js";
-import { Refusals } from "./refusals.js";
+import { MAX_HEAD_BYTES } from "../wire/frames.js";
+import { listenAt, type Installed } from "../place/listen.js";
+import { LeaveTaking } from "./leave-taking.js";
+import type { Native } from "../place/native.js";
 import type { ServedMessage } from "./served-message.js";
-import { failureText, Session, type SessionHost } from "./session.js";
-import { Turns } from "./turns.js";
+import { Session, type SessionHost } from "./session.js";
 
 /** A client that takes nothing of what waits for it for so long has its connection ended, in milliseconds. */
 const STALL_MS = 30_000;
@@ -61,8 +61,8 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
   readonly stallMs = STALL_MS;
   readonly done: Promise<void>;
   readonly #options: CompleteServeOptions;
-  readonly #handler: ServeHandler<Data> | undefined;
-  readonly #turns: Turns;
+  /** undefined where the server is iterated. */
+  readonly #handling: Handling<Data> | undefined;
   readonly #doorkeeper: Doorkeeper;
   readonly #listener: NetServer;
   readonly #sessions = new Set<Session>();
@@ -70,13 +70,12 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
     () => this.close(),
     () => this.#lookIfIdle(),
   );
-  /** Messages whose handlers have not finished, or not begun. */
-  #inWork = 0;
   readonly #counters: ChannelCounters;
   readonly #unkeep: () => void;
   readonly #onAbort = () => void this.close();
   #installed: Installed | undefined;
   #cancelAtExit: (() => void) | undefined;
+  #isDraining = false;
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
   #finish!: () => void;
@@ -85,10 +84,12 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
     this.host = host;
     this.name = name;
     this.#options = options;
-    this.#handler = handler;
     this.refusals = new Refusals(this.stats, `the socket ${name}`, options.onRefused);
     this.maxFrameBytes = host.spool.limits.maxEnvelopeBytes + MAX_HEAD_BYTES;
-    this.#turns = new Turns(options.concurrency, options.concurrencyPerUser);
+    if (handler !== undefined) {
+      const [onBegin, onIdle] = [() => void this.stats.delivered++, () => this.#lookIfIdle()];
+      this.#handling = new Handling({ host, address: this.address, options, handler, onBegin, onIdle });
+    }
     this.#doorkeeper = new Doorkeeper(host, native, options.allow, new Accounts(options.maxConnectionsPerUser));
     this.#listener = createServer({ pauseOnConnect: true }, (socket) => void this.#admit(socket));
     // Of accepting one connection, such as EMFILE: the others go on.
@@ -137,15 +138,17 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<SocketMessage<Data>, undefined> {
-    if (this.#handler !== undefined)
+    if (this.#handling !== undefined)
       throw new TypeError(`${this.address} has a handler, so there is nothing to iterate`);
     return this.#hall;
   }
 
   async drain({ timeoutMs = DRAIN_MS }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     if (this.#closing !== undefined) return this.#closing;
+    this.#isDraining = true;
     this.#stopListening();
-    for (const session of this.#sessions) session.sayGoodbye();
+    const leaveTaking = new LeaveTaking(this.#sessions);
+    leaveTaking.begin();
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
@@ -153,6 +156,7 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
       this.#lookIfIdle();
     });
     clearTimeout(timer);
+    leaveTaking.end();
     await this.close();
   }
 
@@ -165,16 +169,14 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
   }
 
   onMessage(message: ServedMessage, session: Session, onConsumed: () => void): void {
-    if (this.#handler === undefined) {
-      this.#hall.put(message as ServedMessage<Data>, () => {
-        onConsumed();
-        if (!message.isAborted) this.stats.delivered++;
-        return !message.isAborted;
-      });
-      return;
+    if (this.#handling !== undefined) {
+      return this.#handling.add(message as ServedMessage<Data>, session, onConsumed);
     }
-    this.#inWork++;
-    this.#waitForTurn(message as ServedMessage<Data>, session, onConsumed);
+    this.#hall.put(message as ServedMessage<Data>, () => {
+      onConsumed();
+      if (!message.isAborted) this.stats.delivered++;
+      return !message.isAborted;
+    });
   }
 
   count(messages: number, bytes: number): void {
@@ -200,9 +202,9 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
     const facts = await this.#doorkeeper.admit(socket);
     if ("reason" in facts) {
       this.#counters.refused++;
-      return this.refusals.add(facts.reason, facts.detail, facts.sender);
+      return this.refusals.add(facts);
     }
-    if (this.#closing !== undefined || socket.destroyed) {
+    if (this.#isDraining || this.#closing !== undefined || socket.destroyed) {
       this.#doorkeeper.leave(facts.account);
       return void socket.destroy();
     }
@@ -211,81 +213,9 @@ export class Server<Data> implements SocketServer<Data>, SessionHost {
     socket.resume();
   }
 
-  #waitForTurn(message: ServedMessage<Data>, session: Session, onConsumed: () => void): void {
-    this.#turns.take(session.account.line, {
-      start: (done) => {
-        const { connection } = session;
-        if (connection.isCongested) {
-          // Its answer would only lie with those that this client does not take. Others have the turn meanwhile.
-          void connection.whenClear().then(() => this.#waitForTurn(message, session, onConsumed));
-          return queueMicrotask(done);
-        }
-        // A call keeps its place until it is handled, a message until there shall be the next.
-        if (message.isCall) onConsumed();
-        this.#run(message, session, () => {
-          if (!message.isCall) onConsumed();
-          this.#inWork--;
-          done();
-          this.#lookIfIdle();
-        });
-      },
-    });
-  }
-
-  #run(message: ServedMessage<Data>, session: Session, done: () => void): void {
-    // Whoever asked has gone while it waited for its turn.
-    if (message.isAborted) return done();
-    this.stats.delivered++;
-    const endInTime = this.#limit(message);
-    const finish = () => {
-      endInTime?.();
-      done();
-    };
-    const succeed = (value: unknown) => {
-      if (message.isCall) message.reply(value);
-      const streaming = session.whenAnswered(message);
-      if (streaming === undefined) finish();
-      else void streaming.then(finish);
-    };
-    const fail = (error: unknown) => {
-      if (message.isCall) message.fail(failureText(error));
-      else this.#tell(error, message);
-      finish();
-    };
-    let result: unknown;
-    try {
-      result = this.host.runBecauseOf(message, () => this.#handler?.(message));
-    } catch (error) {
-      return fail(error);
-    }
-    if (isThenable(result)) Promise.resolve(result).then(succeed, fail);
-    else succeed(result);
-  }
-
-  #limit(message: ServedMessage<Data>): (() => void) | undefined {
-    const { timeoutMs } = this.#options;
-    if (timeoutMs === undefined || !message.isCall) return undefined;
-    const timer = setTimeout(() => {
-      message.fail(`it took longer than ${timeoutMs} ms`);
-      message.abort(new BusError("ERR_TIMEOUT", `a call of ${this.address} took longer than ${timeoutMs} ms`));
-    }, timeoutMs);
-    return () => clearTimeout(timer);
-  }
-
-  #tell(error: unknown, message: SocketMessage): void {
-    const { onError } = this.#options;
-    let why = error;
-    try {
-      if (onError !== undefined) return onError(error, message);
-    } catch (another) {
-      why = another;
-    }
-    process.emitWarning(`the handler of ${this.address} failed: ${failureText(why)}`, "AgentbusWarning");
-  }
-
   #lookIfIdle(): void {
-    if (this.#onIdle === undefined || this.#sessions.size > 0 || this.#inWork > 0 || !this.#hall.isEmpty) return;
-    this.#onIdle();
+    const isIdle = this.#sessions.size === 0 && this.#handling?.isIdle !== false && this.#hall.isEmpty;
+    if (isIdle) this.#onIdle?.();
   }
 
   /** The file first: while somebody listens, nobody else takes its place. */

@@ -1,7 +1,9 @@
 import { setMaxListeners } from "node:events";
-import { setTimeout as pause } from "node:timers/promises";
 import {
   BusError,
+  Deadlines,
+  isAsyncIterable,
+  Refusals,
   type Answer,
   type CallOptions,
   type ChannelCapabilities,
@@ -17,18 +19,17 @@ import {
   type SocketClient,
   type WrittenEnvelope,
 } from "@agentbus/core";
-import { CAPABILITIES } from "./capabilities.js";
-import { Deadlines } from "./deadlines.js";
-import { MAX_HEAD_BYTES } from "./frames.js";
-import { ROOM_BYTES } from "./hello.js";
-import { Incoming } from "./incoming.js";
-import { isAsyncIterable } from "./iterable.js";
-import { Link, type LinkHost } from "./link.js";
-import type { Native } from "./native.js";
-import { backlog, Outlet } from "./outlet.js";
+import { CAPABILITIES } from "../capabilities.js";
+import { CallQueue } from "./call-queue.js";
+import { Dialer } from "./dialer.js";
+import { leftBy, unanswered } from "./link-end.js";
+import { MAX_HEAD_BYTES } from "../wire/frames.js";
+import { ROOM_BYTES } from "../wire/hello.js";
+import { Incoming } from "../stream/incoming.js";
+import type { Link, LinkHost } from "./link.js";
+import type { Native } from "../place/native.js";
+import { Outlet } from "../stream/outlet.js";
 import { PendingCall, type CallHost } from "./pending-call.js";
-import { reach } from "./reach.js";
-import { Refusals } from "./refusals.js";
 
 export interface ClientParts {
   readonly host: ChannelHost;
@@ -41,13 +42,6 @@ export interface ClientParts {
 /** A server that takes nothing for so long while something waits for it has the connection ended, in milliseconds. */
 const STALL_MS = 30_000;
 const DRAIN_MS = 30_000;
-/** Between two tries to connect: at first, and at most, in milliseconds. */
-const FIRST_PAUSE_MS = 5;
-const LAST_PAUSE_MS = 500;
-/** What may mend itself: nobody is there yet, or too many are. */
-const PASSING: readonly string[] = ["ERR_NO_PEER", "ERR_BUSY", "ERR_TIMEOUT"];
-/** Calls that may wait, in characters of their envelopes. One may always. */
-const MAX_QUEUED = 64 * 1024 * 1024;
 const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /** A connection to what an account serves, made again when it is lost. */
@@ -62,21 +56,17 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
   readonly refusals: Refusals;
   readonly maxFrameBytes: number;
   readonly stallMs = STALL_MS;
-  readonly #native: Native;
   readonly #options: CompleteConnectOptions;
   readonly #sendDefaults: SendOptions;
   readonly #deadlines = new Deadlines();
   readonly #outlet: Outlet;
   readonly #pushes: Incoming<ChannelMessage<Data>>;
-  /** Calls that wait for a connection, or for others to be answered. */
-  #queue: PendingCall[] = [];
-  #queuedLength = 0;
+  readonly #queue = new CallQueue();
   /** Calls that are not answered, and answers that have not ended. */
   #open = 0;
   #link: Link | undefined;
-  /** The same, when its server has said that it is about to go. */
-  #leaving: Link | undefined;
-  #isConnecting = false;
+  /** Earlier ones, whose servers have said that they are about to go, and answer what is under way. */
+  readonly #leaving = new Set<Link>();
   #closing: Promise<void> | undefined;
   #isDraining = false;
   #failure: BusError | undefined;
@@ -84,11 +74,11 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
   readonly #counters: ChannelCounters;
   readonly #unkeep: () => void;
   readonly #closed = new AbortController();
+  readonly #dialer: Dialer;
   readonly #onAbort = () => void this.close();
 
   private constructor({ host, native, server, name, options }: ClientParts) {
     this.host = host;
-    this.#native = native;
     this.server = server;
     this.name = name;
     this.to = `@${server.user}/${name}`;
@@ -103,6 +93,7 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
       cancel: () => void this.close(),
       release: () => undefined,
     });
+    this.#dialer = new Dialer(this, native, this.#closed.signal, () => this.#closedError("connect"));
     this.#counters = host.show({ kind: "socket", role: "client", peer: server.user, name });
     this.#unkeep = host.keep(this);
   }
@@ -117,7 +108,7 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
       if (closing !== undefined) setMaxListeners(0, closing);
       closing?.addEventListener("abort", client.#onAbort);
       signal?.addEventListener("abort", client.#onAbort);
-      await client.#connect(waitMs);
+      await client.#dial(waitMs);
       signal?.throwIfAborted();
     } catch (error) {
       await client.close();
@@ -127,7 +118,7 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
   }
 
   get state(): "connected" | "reconnecting" | "closed" {
-    if (this.#closing !== undefined) return "closed";
+    if (this.#closing !== undefined || this.#failure !== undefined) return "closed";
     return this.#link === undefined ? "reconnecting" : "connected";
   }
 
@@ -204,17 +195,13 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
   }
 
   giveUp(call: PendingCall): void {
-    const queued = this.#queue.indexOf(call);
-    if (queued !== -1) {
-      this.#queue.splice(queued, 1);
-      this.#queuedLength -= call.text.length;
-      return this.onCallEnd(call);
-    }
-    this.#link?.cancel(call);
+    if (this.#queue.remove(call)) return this.onCallEnd(call);
+    for (const link of this.#links) link.calls.cancel(call);
   }
 
-  onPush(message: ChannelMessage, bytes: number): boolean {
-    return this.#pushes.push(message as ChannelMessage<Data>, bytes);
+  /** Room is what the present connection has; what a server sends that is about to go is limited by its `Link`. */
+  onPush(message: ChannelMessage, bytes: number, link: Link): boolean {
+    return this.#pushes.push(message as ChannelMessage<Data>, link === this.#link ? bytes : 0);
   }
 
   onExpired(): void {
@@ -229,44 +216,39 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
   onCallEnd(call: PendingCall): void {
     this.#deadlines.delete(call);
     this.#open--;
-    if (this.#queue.length > 0) this.#sendQueued();
-    if (this.#onIdle !== undefined || this.#leaving !== undefined) this.#lookIfIdle();
+    if (!this.#queue.isEmpty) this.#sendQueued();
+    if (this.#onIdle !== undefined || this.#leaving.size > 0) this.#lookIfIdle();
   }
 
   onRoom(): void {
     this.#outlet.flush();
   }
 
-  /** Further calls wait for the next server; the connection ends when those under way are answered. */
+  /** Further calls go to the next server; the connection ends when those under way are answered. */
   onGoodbye(link: Link): void {
     link.leave();
     if (this.#link !== link) return;
-    this.#outlet.detach();
-    this.#leaving = link;
+    this.#leaving.add(link);
     this.#lookIfIdle();
+    this.#loseLink(leftBy(this.to));
   }
+
   onLinkEnd(link: Link, error: BusError): void {
-    const calls = link.takeCalls();
-    if (this.#leaving === link) this.#leaving = undefined;
-    if (this.#link === link) {
-      this.#link = undefined;
-      this.#outlet.detach();
-    }
+    // Otherwise nothing has gone through it, and whoever has made it deals with it.
+    const isUsed = this.#link === link || this.#leaving.delete(link);
+    if (!isUsed) return;
     const again: PendingCall[] = [];
     const mayReconnect = this.#closing === undefined && this.#failure === undefined && this.#options.reconnectMs > 0;
-    for (const call of calls) {
+    for (const call of link.calls.take()) {
       // What a stream has sent is gone, and what it has received cannot be asked for again.
       const isRepeatable = call.isIdempotent && !call.isSettled && call.source === undefined;
-      if (mayReconnect && isRepeatable) {
-        again.push(call);
-        this.#queuedLength += call.text.length;
-      } else this.#failCall(call, error);
+      if (mayReconnect && isRepeatable) again.push(call);
+      else this.#failCall(call, error);
     }
-    this.#queue = [...again, ...this.#queue];
-    if (this.#closing !== undefined) return;
-    if (this.#isConnecting) return;
-    if (this.#options.reconnectMs === 0) return void this.#giveUpAll(error);
-    void this.#connect(this.#options.reconnectMs).catch((failure: unknown) => this.#giveUpAll(failure as BusError));
+    this.#queue.putBack(again);
+    if (this.#link === link) this.#loseLink(error);
+    else if (this.#link !== undefined) this.#sendQueued();
+    else if (this.#failure !== undefined && this.#leaving.size === 0) void this.close();
   }
 
   count(messages: number, bytes: number): void {
@@ -274,49 +256,22 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     this.#counters.bytes += bytes;
   }
 
-  /** @throws BusError the last reason, when it takes longer, or at once what does not mend itself */
-  async #connect(withinMs: number): Promise<void> {
-    const until = performance.now() + withinMs;
-    this.#isConnecting = true;
-    try {
-      for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)) {
-        try {
-          return await this.#connectOnce();
-        } catch (error) {
-          if (this.#closing !== undefined) throw this.#closedError("connect");
-          const left = until - performance.now();
-          if (!PASSING.includes((error as BusError).code) || left <= 0) throw error;
-          // A little of its own, so that a thousand clients of a server that restarts do not all come at once.
-          await this.#sleep(Math.min(left, pauseMs * (0.5 + Math.random())));
-        }
-      }
-    } finally {
-      this.#isConnecting = false;
-    }
+  #dial(withinMs: number): Promise<void> {
+    return this.#dialer.dial(withinMs, (link) => {
+      this.#link = link;
+      this.#pushes.renew();
+      this.#outlet.attach(link.connection, link.room);
+      this.#sendQueued();
+    });
   }
 
-  async #connectOnce(): Promise<void> {
-    if (this.#closing !== undefined) throw this.#closedError("connect");
-    const { user, uid } = this.server;
-    const socket = await reach(this.host, this.#native, { user, name: this.name }, uid);
-    const link = new Link(this, socket);
-    await link.greeted;
-    if (this.#closing !== undefined) {
-      link.connection.destroy();
-      throw this.#closedError("connect");
-    }
-    this.#link = link;
-    this.#pushes.renew();
-    this.#outlet.attach(link.connection, link.room);
-    this.#sendQueued();
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    try {
-      await pause(ms, undefined, { signal: this.#closed.signal });
-    } catch {
-      // Closed meanwhile: the loop looks.
-    }
+  /** What comes from now on waits for another connection. */
+  #loseLink(why: BusError): void {
+    this.#link = undefined;
+    this.#outlet.detach();
+    if (this.#closing !== undefined) return;
+    if (this.#options.reconnectMs === 0) return this.#giveUpAll(why);
+    void this.#dial(this.#options.reconnectMs).catch((failure: unknown) => this.#giveUpAll(failure as BusError));
   }
 
   async #sendWritten({ id, text }: WrittenEnvelope, signal: AbortSignal | undefined): Promise<Sent> {
@@ -340,55 +295,53 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
 
   /** @throws BusError ERR_BACKLOG */
   #start(call: PendingCall): void {
-    const mayGo = this.#queue.length === 0 && this.#link?.isFree === true;
-    const isTooMuch = this.#queue.length > 0 && this.#queuedLength + call.text.length > MAX_QUEUED;
-    if (!mayGo && isTooMuch) throw backlog();
+    const link = this.#queue.isEmpty && this.#link?.isFree === true ? this.#link : undefined;
+    if (link === undefined) this.#queue.add(call);
     this.#open++;
     this.#deadlines.add(call);
-    if (mayGo) this.#link?.send(call);
-    else {
-      this.#queue.push(call);
-      this.#queuedLength += call.text.length;
-    }
+    link?.calls.send(call);
   }
 
   #sendQueued(): void {
-    while (this.#queue.length > 0 && this.#link?.isFree === true) {
+    while (this.#link?.isFree === true) {
       const call = this.#queue.shift();
       if (call === undefined) return;
-      this.#queuedLength -= call.text.length;
-      this.#link.send(call);
+      this.#link.calls.send(call);
     }
   }
 
   #failCall(call: PendingCall, error: BusError): void {
-    call.fail(
-      error.code === "ERR_NO_PEER" && !call.isSettled
-        ? new BusError("ERR_NO_PEER", `${error.message}, before the answer; nobody knows how far the call got`, {
-            cause: error,
-            fix: "when doing it twice does no harm, say so: { idempotent: true }; then it is made again by itself",
-            details: { id: call.id },
-          })
-        : error,
-    );
+    call.fail(error.code === "ERR_NO_PEER" && !call.isSettled ? unanswered(error, call.id) : error);
     this.onCallEnd(call);
   }
 
-  /** There will be no further connection. */
+  /** There will be no further connection. What is under way with a server that is about to go is answered all the same. */
   #giveUpAll(error: BusError): void {
     if (this.#closing !== undefined) return;
     this.#failure = error;
-    void this.close();
+    if (this.#leaving.size === 0) return void this.close();
+    this.#failWaiting(error);
+  }
+
+  #failWaiting(error: BusError): void {
+    for (const call of this.#queue.takeAll()) {
+      call.fail(error);
+      this.onCallEnd(call);
+    }
+    this.#outlet.failAll(error);
+  }
+
+  get #links(): Link[] {
+    return this.#link === undefined ? [...this.#leaving] : [this.#link, ...this.#leaving];
   }
 
   #lookIfIdle(): void {
-    const leaving = this.#leaving;
-    if (leaving?.isIdle === true) leaving.connection.end();
+    for (const link of this.#leaving) if (link.isIdle) link.connection.end();
     if (this.#open === 0) this.#onIdle?.();
   }
 
   #requireOpen(doing: string): void {
-    if (this.#closing !== undefined || this.#isDraining) throw this.#closedError(doing);
+    if (this.#closing !== undefined || this.#isDraining || this.#failure !== undefined) throw this.#closedError(doing);
   }
 
   #closedError(doing: string): BusError {
@@ -401,17 +354,16 @@ export class Client<Data> implements SocketClient<Data>, LinkHost, CallHost {
     this.#closed.abort();
     const error =
       this.#failure ?? new BusError("ERR_CLOSED", `the connection to ${this.to} was closed before the answer came`);
-    const link = this.#link;
-    const calls = [...(link?.takeCalls() ?? []), ...this.#queue.splice(0)];
-    for (const call of calls) {
+    const links = this.#links;
+    for (const call of links.flatMap((link) => link.calls.take())) {
       call.fail(error);
       this.onCallEnd(call);
     }
+    this.#failWaiting(error);
     this.#deadlines.clear();
-    this.#outlet.failAll(error);
     this.#pushes.end(this.#failure);
-    link?.connection.end();
-    await link?.connection.ended;
+    for (const { connection } of links) connection.end();
+    await Promise.all(links.map(({ connection }) => connection.ended));
     this.#counters.close();
     this.#unkeep();
   }

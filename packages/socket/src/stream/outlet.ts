@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { BusError } from "@agentbus/core";
-import type { Connection } from "./connection.js";
-import { frame, Kind } from "./frames.js";
-import type { Room } from "./outgoing.js";
+import type { Connection } from "../wire/connection.js";
+import { frame, Kind } from "../wire/frames.js";
+import type { Room } from "./room.js";
 
 /** What may wait that nobody awaits, in characters. One message may always. */
 const MAX_WAITING = 16 * 1024 * 1024;

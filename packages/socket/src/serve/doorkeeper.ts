@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
 import type { ChannelHost, ChannelRefusalReason, Sender, SocketAllowance } from "@agentbus/core";
 import type { Account, Accounts } from "./accounts.js";
-import { farewellFrame, type Farewell } from "./hello.js";
-import type { Native } from "./native.js";
-import { peerOf, type Peer } from "./peer.js";
+import { farewellFrame, type Farewell } from "../wire/hello.js";
+import type { Native } from "../place/native.js";
+import { peerOf, type Peer } from "../place/peer.js";
 
 /** Who was let in. */
 export interface Admitted {
@@ -47,8 +47,7 @@ export class Doorkeeper {
       const hasRoom = this.#accounts.hasRoom(account);
       if (this.#accounts.isFlooding(account)) {
         this.leave(account);
-        socket.destroy();
-        return { reason: "too-many", detail: `uid ${peer.uid} floods it with connections`, sender };
+        return this.#turnAwayNow(socket, "too-many", this.#accounts.fullness, sender);
       }
       // Counted before anything is waited for: nobody gets in twice meanwhile.
       sender = await this.#host.senderOf(peer.uid);
@@ -56,7 +55,7 @@ export class Doorkeeper {
         return this.#turnAway(socket, account, "not-allowed", `uid ${peer.uid} has no name at the moment`, sender);
       }
       if (!hasRoom) {
-        return this.#turnAway(socket, account, "too-many", "this account has as many connections as it may", sender);
+        return this.#turnAway(socket, account, "too-many", this.#accounts.fullness, sender);
       }
       if (!(await this.#mayEnter(sender, peer))) {
         return this.#turnAway(
@@ -93,23 +92,36 @@ export class Doorkeeper {
   #turnAway(
     socket: Socket,
     account: Account | undefined,
-    reason: "not-allowed" | "too-many",
+    reason: TurningAway,
     detail: string,
     sender: Sender | undefined,
   ): TurnedAway {
     if (account !== undefined) socket.once("close", () => this.leave(account));
-    socket.end(farewellFrame({ ...FAREWELLS[reason], message: detail }));
+    socket.end(farewellTo(reason, detail));
     // What it says is dropped, until it has heard.
     socket.resume();
     setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
     return { reason, detail, sender };
   }
+
+  /**
+   * Without keeping it until it has heard: an empty socket takes the word at once, and keeps it for a peer that reads before it writes, as
+   * clients do. One that writes first may get EPIPE instead.
+   */
+  #turnAwayNow(socket: Socket, reason: TurningAway, detail: string, sender: Sender | undefined): TurnedAway {
+    socket.end(farewellTo(reason, detail));
+    socket.destroy();
+    return { reason, detail, sender };
+  }
 }
 
-const FAREWELLS: Readonly<Record<"not-allowed" | "too-many", Omit<Farewell, "message">>> = {
-  "not-allowed": { code: "ERR_ACCESS" },
-  "too-many": { code: "ERR_BUSY" },
-};
+type TurningAway = "not-allowed" | "too-many";
+
+const CODES: Readonly<Record<TurningAway, Farewell["code"]>> = { "not-allowed": "ERR_ACCESS", "too-many": "ERR_BUSY" };
+
+function farewellTo(reason: TurningAway, message: string): string {
+  return farewellFrame({ code: CODES[reason], message });
+}
 
 function ignore(): void {
   // The connection is over, and its "close" follows.

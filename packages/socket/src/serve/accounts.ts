@@ -1,10 +1,10 @@
-import { Budget } from "./budget.js";
+import { Budget } from "../wire/budget.js";
 import { Patience } from "./patience.js";
 import { Line } from "./turns.js";
 
 /** What the connections of one account may hold of a server's memory, in bytes. */
 const BUDGET_BYTES = 64 * 1024 * 1024;
-/** Connections beside those that an account may have, that are told so; further ones are closed without a word, or they would take all descriptors. */
+/** Connections beside those that an account may have, that are kept until they have been told so; further ones are told and closed at once, or they would take all descriptors. */
 const MAX_TURNED_AWAY = 64;
 
 /** What one account uses of a server. */
@@ -42,7 +42,12 @@ export class Accounts {
     return connections <= this.#maxConnections;
   }
 
-  /** Whether it has so many that there is no word for another. */
+  /** For people: why an account that has no room is turned away. */
+  get fullness(): string {
+    return `this account has ${this.#maxConnections} connections to it already, and one may have no more`;
+  }
+
+  /** Whether it has so many that another one is not kept for a moment. */
   isFlooding({ connections }: Account): boolean {
     return connections > this.#maxConnections + MAX_TURNED_AWAY;
   }

@@ -8,7 +8,10 @@ export interface Due {
 /** Where more than so many wait, a timeout may come late: by a millisecond for each time as many. */
 const LOOKED_AT_PER_MS = 1_000;
 
-/** One timer for all calls of a client. It is left standing when its call is answered, because to make one for each costs as much as to send it. */
+/**
+ * One timer for all that waits for something. It is left standing when that has come, because to make one for each and to take it away costs
+ * as much as to ask; but it keeps no process alive that waits for nothing.
+ */
 export class Deadlines {
   readonly #waiting = new Set<Due>();
   #timer: NodeJS.Timeout | undefined;
