@@ -55,6 +55,9 @@ export class Doorkeeper {
       if (sender === undefined) {
         return this.#turnAway(socket, account, "not-allowed", `uid ${peer.uid} has no name at the moment`, sender);
       }
+      if (this.#host.isBarred("sockets", sender.user)) {
+        return this.#turnAway(socket, account, "barred", `${sender.user} may use no sockets in this spool`, sender);
+      }
       if (!hasRoom) {
         return this.#turnAway(socket, account, "too-many", "this account has as many connections as it may", sender);
       }
@@ -93,23 +96,24 @@ export class Doorkeeper {
   #turnAway(
     socket: Socket,
     account: Account | undefined,
-    reason: "not-allowed" | "too-many",
+    why: keyof typeof FAREWELLS,
     detail: string,
     sender: Sender | undefined,
   ): TurnedAway {
     if (account !== undefined) socket.once("close", () => this.leave(account));
-    socket.end(farewellFrame({ ...FAREWELLS[reason], message: detail }));
+    socket.end(farewellFrame({ ...FAREWELLS[why], message: detail }));
     // What it says is dropped, until it has heard.
     socket.resume();
     setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
-    return { reason, detail, sender };
+    return { reason: why === "too-many" ? why : "not-allowed", detail, sender };
   }
 }
 
-const FAREWELLS: Readonly<Record<"not-allowed" | "too-many", Omit<Farewell, "message">>> = {
+const FAREWELLS = {
   "not-allowed": { code: "ERR_ACCESS" },
+  barred: { code: "ERR_BARRED" },
   "too-many": { code: "ERR_BUSY" },
-};
+} as const satisfies Record<string, Omit<Farewell, "message">>;
 
 function ignore(): void {
   // The connection is over, and its "close" follows.

@@ -219,11 +219,16 @@ export class PipeSender implements Pipe {
   }
 
   get #isServed(): boolean {
-    return this.#host.serverOf(SERVICE, this.#target.user, this.#target.uid) !== undefined;
+    return !this.#isBarred && this.#host.serverOf(SERVICE, this.#target.user, this.#target.uid) !== undefined;
+  }
+
+  get #isBarred(): boolean {
+    return this.#host.isBarred("pipes", this.#host.user) || this.#host.isBarred("pipes", this.#target.user);
   }
 
   async #connect(): Promise<void> {
     const { user, uid, address } = this.#target;
+    this.#host.requireNotBarred("pipes", user);
     const box = this.#host.openDirectoryOf("pipes", user, uid);
     if (box === undefined) return pause(LOOK_MS, this.#closing.signal);
     let fifo: OfferedFifo;
