@@ -4,7 +4,7 @@ import type { AgentCheck, MachineCheck } from "../check.js";
 import type { Trouble } from "../finding.js";
 
 import { applyCommand, planCommand } from "../mend.js";
-import { spoolDirOf } from "../spool-dir.js";
+import { spoolDirOf } from "../../spool-place.js";
 import { membersOf, withBus } from "../with-bus.js";
 
 /** Longer than any delivery takes. */
