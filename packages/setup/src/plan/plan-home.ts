@@ -4,7 +4,7 @@ import { READ_LINES } from "../services/environment-loader.js";
 import { requireRootsDirectories, UnsafePath } from "../system/root-file.js";
 import { script, succeeds, unseen } from "./as-agent.js";
 import type { Change } from "./change.js";
-import { quoteWord } from "./command-text.js";
+import { quoteWord } from "./shell-word.js";
 import type { PlannedAgent, Planning } from "./planning.js";
 
 /** A home: its mode by root, without following anything; what is in it, as the agent. */
