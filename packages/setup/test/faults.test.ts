@@ -10,6 +10,7 @@ const SETUP = {
   agents: {
     codebot: {
       groups: ["agents"],
+      channels: { pipes: false },
       git: { name: "codebot", email: "codebot@example.org" },
       limits: { files: 4096 },
       sudo: [{ command: ["/usr/bin/systemctl", "restart", "myapp.service"] }],

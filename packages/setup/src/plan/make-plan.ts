@@ -8,7 +8,8 @@ import { Numbers } from "./numbers.js";
 import { AGENT_PARTS, MACHINE_PARTS } from "./parts.js";
 import { planAgents, planGroups, planHumans } from "./plan-accounts.js";
 import { planHome } from "./plan-home.js";
-import { planInboxes, planSpools } from "./plan-spool.js";
+import { planInboxes, type SpoolMember } from "./plan-inboxes.js";
+import { planSpools } from "./plan-spool.js";
 import { planStale } from "./plan-stale.js";
 import { planWanted } from "./plan-wanted.js";
 import type { Planning, PlannedAgent } from "./planning.js";
@@ -59,7 +60,7 @@ export async function toolsFor({ flavour }: Machine): Promise<AccountTools> {
   return (await import("../darwin/darwin-accounts.js")).darwinAccounts;
 }
 
-async function membersOf({ setup, machine }: Planning, agents: readonly PlannedAgent[]) {
+async function membersOf({ setup, machine }: Planning, agents: readonly PlannedAgent[]): Promise<SpoolMember[]> {
   const people = setup.humans.map(async ({ name, groups }) => ({ name, groups, uid: (await machine.user(name))?.uid }));
   return [
     ...agents.map(({ agent, account, exists }) => ({ ...agent, uid: exists ? account.uid : undefined })),

@@ -4,7 +4,7 @@ import type { GroupSetup } from "../setup.js";
 import { initArguments, spoolDirOf } from "../spool-place.js";
 import type { Change } from "./change.js";
 import type { Planning } from "./planning.js";
-import { driftOf, haveLimits, safeStat, spoolFileOf } from "./spool-drift.js";
+import { driftOf, haveLimits, spoolFileOf } from "./spool-drift.js";
 import { spoolWish, type SpoolWish } from "./spool-wish.js";
 
 /** Makes each group's spool, and puts right what has drifted from the table, or is not as the file says any more. */
@@ -62,30 +62,4 @@ function barOptions(machine: Machine, { group, barred, free }: SpoolWish): strin
 
 function optionOf(name: "--bar" | "--unbar", { user, channel }: Bar): string[] {
   return [name, `${user}:${channel}`];
-}
-
-/** So that whoever is in a group can be written to before it has ever run. */
-export async function planInboxes(
-  planning: Planning,
-  accounts: readonly { readonly name: string; readonly groups: readonly string[]; readonly uid: number | undefined }[],
-): Promise<void> {
-  const { machine, changes } = planning;
-  for (const { name, groups, uid } of accounts) {
-    for (const group of groups) {
-      const path = `${spoolDirOf(group)}/subscriptions/${name}~inbox`;
-      const hasTakenEffect = async (on: Machine) => {
-        const owner = (await on.user(name))?.uid;
-        return safeStat(on, `${path}/subscription.json`)?.uid === owner && safeStat(on, path)?.uid === owner;
-      };
-      const isUnseen = safeStat(machine, path) === null;
-      if (isUnseen || (uid !== undefined && machine.stat(path) !== undefined && (await hasTakenEffect(machine))))
-        continue;
-      changes.push({
-        id: `${name}/inbox-in-${group}`,
-        title: `make ${name}'s inbox in ${group}, so that it can be written to before it has run`,
-        action: { kind: "run", argv: ["agentbus", "setup", "inbox", name, "--group", group] },
-        hasTakenEffect,
-      });
-    }
-  }
 }
