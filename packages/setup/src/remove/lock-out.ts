@@ -22,12 +22,15 @@ export function lockingOut(machine: Machine, { name, uid }: Account): Change[] {
       },
     });
   }
-  if (machine.flavour.hasSystemd && machine.stat(`/var/lib/systemd/linger/${name}`) !== undefined) {
+  const linger = `/var/lib/systemd/linger/${name}`;
+  if (machine.flavour.hasSystemd && machine.stat(linger) !== undefined) {
+    // Where logind does not run, nothing lingers but the file.
+    const script = 'loginctl disable-linger "$1" || rm -f "$2"';
     changes.push({
       id: `${name}/lingering`,
       title: `end what systemd keeps running for ${name}`,
-      action: { kind: "run", argv: ["loginctl", "disable-linger", name] },
-      hasTakenEffect: (on) => Promise.resolve(on.stat(`/var/lib/systemd/linger/${name}`) === undefined),
+      action: { kind: "run", argv: ["sh", "-c", script, "sh", name, linger] },
+      hasTakenEffect: (on) => Promise.resolve(on.stat(linger) === undefined),
     });
   }
   if (machine.flavour.platform === "darwin") {
