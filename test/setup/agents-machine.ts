@@ -40,8 +40,14 @@ export class AgentsMachine {
     `);
     sandbox.addHuman("anna");
     sandbox.sh("chmod 0700 /home/anna");
-    sandbox.write(SETUP_PATH, JSON.stringify(SETUP, undefined, 2));
-    return new AgentsMachine(sandbox);
+    const machine = new AgentsMachine(sandbox);
+    machine.write(SETUP);
+    return machine;
+  }
+
+  /** Its agentbus.json. */
+  write(setup: unknown): void {
+    this.sandbox.write(SETUP_PATH, JSON.stringify(setup, undefined, 2));
   }
 
   /** As an administrator would, with the command where it is found. */

@@ -153,7 +153,7 @@ async function idsOf(machine: Machine, owner: string, group: string): Promise<[n
 function failed({ id, title, action }: Change, complaint: string): BusError {
   const command = commandText(action);
   const said = complaint === "" ? "its command said nothing against it" : complaint;
-  return new BusError("ERR_SETUP_STEP", `cannot ${title} (step ${id}): ${said}`, {
+  return new BusError("ERR_SETUP_STEP", `a step has failed, "${title}" (${id}): ${said}`, {
     fix: `mend that, and run it again: it goes on here. The step is: ${command}`,
     details: { step: id, command },
   });

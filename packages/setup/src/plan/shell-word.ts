@@ -6,6 +6,7 @@
 /** Letters, marks, digits, punctuation, symbols and blanks (Unicode's general categories), but none that is drawn as nothing. */
 const HONEST = /^[\p{L}\p{M}\p{N}\p{P}\p{S} \t\n]*$/u;
 const UNSEEN = /\p{Default_Ignorable_Code_Point}/u;
+const CODE_POINT = /[^]/gu;
 const PLAIN_WORD = /^[A-Za-z0-9_/.@%+=:,-][A-Za-z0-9_/.@%+=:,~-]*$/;
 
 /** Whether a reader sees what is there. */
@@ -15,7 +16,7 @@ export function isHonest(text: string): boolean {
 
 /** For a comment: one line, on which what is not honest stands as <U+202E>. */
 export function visibleLine(text: string): string {
-  return [...text.replaceAll(/[\n\r]/g, " ")].map((each) => (isHonest(each) ? each : codePointOf(each))).join("");
+  return text.replaceAll(/[\n\r]/g, " ").replaceAll(CODE_POINT, (each) => (isHonest(each) ? each : codePointOf(each)));
 }
 
 /**
@@ -33,12 +34,13 @@ export function quoteWord(word: string): string {
 
 /** What printf(1) prints as this text, within 'single quotes'. */
 export function printfFormat(text: string): string {
-  const format = [...text].map((each) => (each === "\n" ? "\\n" : isHonest(each) ? ordinary(each) : bytesOf(each)));
+  const format = text.replaceAll(CODE_POINT, (each) => (isHonest(each) ? ordinary(each) : bytesOf(each)));
   // Or it would be an option.
-  return format.join("").replace(/^-/, "\\055");
+  return format.replace(/^-/, "\\055");
 }
 
 function ordinary(character: string): string {
+  if (character === "\n") return "\\n";
   if (character === "'") return "\\047";
   return character === "%" ? "%%" : character === "\\" ? "\\\\" : character;
 }

@@ -42,7 +42,7 @@ export function lockingOut(machine: Machine, { name, uid }: Account): Change[] {
       hasTakenEffect: () => Promise.resolve(true),
     });
   }
-  return [...changes, ...jobsRemoval(machine, name, uid, "jobs")];
+  return [...changes, ...jobsRemoval(machine, { name, uid, id: "jobs", when: "" })];
 }
 
 /**
@@ -57,7 +57,7 @@ export function killing(machine: Machine, { name, uid, gid }: Account): Change[]
       action: { kind: "kill", name, uid, gid },
       hasTakenEffect: async (on) => (await processesOf(on, uid)).length === 0,
     },
-    ...jobsRemoval(machine, name, uid, "later-jobs"),
+    ...jobsRemoval(machine, { name, uid, id: "later-jobs", when: "once more " }),
   ];
 }
 
@@ -67,7 +67,10 @@ export function processesId(name: string): string {
 }
 
 /** Files that cron and at would start something from: named after the account, or owned by it. */
-function jobsRemoval(machine: Machine, name: string, uid: number, id: string): Change[] {
+function jobsRemoval(
+  machine: Machine,
+  { name, uid, id, when }: { name: string; uid: number; id: string; when: string },
+): Change[] {
   const isThere = (dir: string) => machine.stat(dir)?.isDirectory() === true;
   const places = [
     ...CRONTABS.filter(isThere).map((dir) => ["find", dir, "-maxdepth", "1", "-type", "f", "-name", name]),
@@ -75,7 +78,7 @@ function jobsRemoval(machine: Machine, name: string, uid: number, id: string): C
   ];
   return places.map((find) => ({
     id: `${name}/${id}:${find[1] ?? ""}`,
-    title: `remove what ${name} has in ${find[1] ?? ""}`,
+    title: `look ${when}for jobs of ${name} in ${find[1] ?? ""}, and remove them`,
     action: { kind: "run", argv: [...find, "-delete"] },
     ifStill: true,
     hasTakenEffect: async (on) => on.access === "root" && (await on.run(find)).stdout === "",

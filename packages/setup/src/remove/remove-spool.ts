@@ -62,6 +62,10 @@ function ownRemoval(machine: Machine, group: string, name: string, uid: number):
           ...["find", ...areThere, "-mindepth", "1", "-maxdepth", "1", "-user", String(uid)],
           ...["-exec", ...stubbornDeletion(machine, uid), "{}", ";"],
         ],
+        inShort: [
+          `$ find ${areThere.join(" ")} -mindepth 1 -maxdepth 1 -user ${uid} -exec ${words(deletionOf(machine, ["{}"]))} ";"`,
+          "  (what others fill faster than that empties it is closed to them first)",
+        ],
       },
       ifStill: true,
       hasTakenEffect: (on) => Promise.resolve(areThere.every((dir) => ofUid(on, dir, uid).length === 0)),

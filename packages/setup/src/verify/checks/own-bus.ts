@@ -83,7 +83,7 @@ export const ofOwnBus: readonly (AgentCheck | MachineCheck)[] = [
       const open = changes.map(({ id, title }): Trouble => {
         return {
           severity: "warning",
-          message: `apply would ${title}`,
+          message: `apply would take this step: ${title}`,
           evidence: `planned ${id}`,
           fix: applyCommand(setup),
         };
