@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import type { TestContext } from "node:test";
-import { NEEDS_NAMESPACES, SandboxMachine } from "./sandbox-machine.js";
+import { NEEDS_NAMESPACES, SandboxMachine, SORTED_MEMBERS } from "./sandbox-machine.js";
 
 /** Those that make accounts, which Debian's busybox is built without. */
 const APPLETS = ["adduser", "addgroup", "deluser", "delgroup"];
@@ -22,7 +22,8 @@ export async function busyboxMachine(context: TestContext): Promise<SandboxMachi
 
 /** Busybox's find knows no -printf. */
 export const BUSYBOX_SNAPSHOT = `
-for file in passwd group shadow; do echo "== /etc/$file"; sort /etc/$file; done
+for file in passwd shadow; do echo "== /etc/$file"; sort /etc/$file; done
+echo "== /etc/group"; ${SORTED_MEMBERS} /etc/group | sort
 for dir in /etc /home /var/spool; do
   echo "== $dir"
   find $dir -exec stat -c '%A %u:%g %N' {} + | sort -k3
@@ -67,8 +68,8 @@ cat > etc/profile <<'END'
 export PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 umask 022
 END
-echo ready
-exec chroot . /bin/busybox cat
+# Not before it has that root: whoever enters takes over the root that it has then.
+exec chroot . /bin/sh -c 'echo ready; exec cat'
 `;
 
 function whyNoBusybox(): string | false {

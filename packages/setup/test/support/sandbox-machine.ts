@@ -144,14 +144,16 @@ export class SandboxMachine {
   }
 }
 
+/** Prints a group file with the members of each group in order, which says nothing. */
+export const SORTED_MEMBERS = `awk -F: -v OFS=: '{ n = split($4, m, ","); for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (m[j] < m[i]) { t = m[i]; m[i] = m[j]; m[j] = t }
+      $4 = ""; for (i = 1; i <= n; i++) $4 = $4 (i > 1 ? "," : "") m[i]; print }'`;
+
 /** A script for sh that prints what `snapshot` gives. */
 export const SNAPSHOT = `
 for file in passwd group shadow gshadow subuid subgid; do
   echo "== /etc/$file"
   case $file in
-    # The order of members says nothing.
-    group|gshadow) awk -F: -v OFS=: '{ n = split($4, m, ","); for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (m[j] < m[i]) { t = m[i]; m[i] = m[j]; m[j] = t }
-      $4 = ""; for (i = 1; i <= n; i++) $4 = $4 (i > 1 ? "," : "") m[i]; print }' /etc/$file ;;
+    group|gshadow) ${SORTED_MEMBERS} /etc/$file ;;
     *) cat /etc/$file ;;
   esac
 done
