@@ -70,6 +70,7 @@ export type { DeadLetter } from "./settle/read-letters.js";
 export { diagnose } from "./doctor.js";
 export type { DiagnoseOptions } from "./doctor/diagnose.js";
 export type { Finding, Severity } from "./doctor/finding.js";
+export { addMemberCommand } from "./membership.js";
 export { processExists } from "./process-exists.js";
 export { isShutDropBox, modeIn, octal, PATHS, PRIVATE_MODE, ROOT_MODE, type PathRule } from "./permissions.js";
 export { shellQuote } from "./shell-command.js";

@@ -33,6 +33,14 @@ test(
       assertSame(snapshot(), wanted, "applied twice");
     });
 
+    await context.test("what it says makes a member is a command that there is", () => {
+      const { stdout, stderr } = machine.run([process.execPath, machine.agentbus, "init", "--group", "users"]);
+      const command = /To add one: (.*), then NAME/.exec(stderr)?.[1] ?? stdout + stderr;
+      machine.sh(command.replace("NAME", "alice"));
+      assert.match(machine.sh("id alice"), /users/);
+      machine.sh("delgroup alice users; rm -r /var/spool/agentbus/users");
+    });
+
     await context.test("what has drifted is put right", () => {
       for (const drift of [
         "chmod 0755 /home/codebot",

@@ -1,4 +1,4 @@
-import { createSpool, type Bar, type CreatedSpool, type SpoolLimits } from "@agentbus/core";
+import { addMemberCommand, createSpool, type Bar, type CreatedSpool, type SpoolLimits } from "@agentbus/core";
 import { InvalidArgumentError, type Command } from "commander";
 import { printLine } from "../output.js";
 import { printable, toJson } from "../printable.js";
@@ -60,6 +60,6 @@ function describe({ kind, group, created, changes }: CreatedSpool): string[] {
     return changes.length === 0 ? [`${what} was there and is as it should be`] : [`put right in ${what}:`, ...changes];
   if (kind === "personal") return [`made ${what}; try: agentbus subscribe '**'`];
   return [
-    `made ${what}; its members can use it now. To add one: usermod -aG ${group ?? "GROUP"} NAME, then NAME logs in again`,
+    `made ${what}; its members can use it now. To add one: ${addMemberCommand("NAME", group ?? "GROUP")}, then NAME logs in again`,
   ];
 }
