@@ -3,14 +3,14 @@ import type { TestContext } from "node:test";
 import type { VerifyFinding } from "#setup/verify/finding.js";
 import { SandboxMachine, type Ended } from "#setup-test/support/sandbox-machine.js";
 
-/** What the machine of these tests is made from: two agents that share a spool with a human, and a third that has its own. */
+/** What the machine of these tests is made from: two agents that share a spool with a human, one of them barred from channels, and a third that has its own. */
 export const SETUP = {
   version: 1,
   humans: { anna: { groups: ["agents"] } },
   groups: { agents: {}, ops: {} },
   agents: {
     codebot: { groups: ["agents"], sudo: [{ command: ["/usr/local/sbin/restart-app", "now"] }] },
-    reviewer: { groups: ["agents"] },
+    reviewer: { groups: ["agents"], channels: { sockets: false, pipes: false } },
     auditor: { groups: ["ops"] },
   },
 } as const;
@@ -40,8 +40,14 @@ export class AgentsMachine {
     `);
     sandbox.addHuman("anna");
     sandbox.sh("chmod 0700 /home/anna");
-    sandbox.write(SETUP_PATH, JSON.stringify(SETUP, undefined, 2));
-    return new AgentsMachine(sandbox);
+    const machine = new AgentsMachine(sandbox);
+    machine.write(SETUP);
+    return machine;
+  }
+
+  /** Its agentbus.json. */
+  write(setup: unknown): void {
+    this.sandbox.write(SETUP_PATH, JSON.stringify(setup, undefined, 2));
   }
 
   /** As an administrator would, with the command where it is found. */

@@ -89,6 +89,17 @@ os.setxattr("/home/anna", "system.posix_acl_access", acl)'`,
       also: ["human-dotfiles-closed"],
     },
     {
+      title: "spool.json bars nobody from sockets and pipes any more",
+      script: `python3 -c '
+import json
+path = "/var/spool/agentbus/agents/spool.json"
+spool = json.load(open(path))
+del spool["barred"]
+json.dump(spool, open(path, "w"))'`,
+      finds: { check: "channels-as-written", agent: "reviewer" },
+      also: ["spool-as-made"],
+    },
+    {
       title: "the spool of another group is opened",
       script: "chmod 2755 /var/spool/agentbus/ops",
       finds: { check: "spools-closed-to-outsiders", agent: "codebot" },
@@ -146,6 +157,13 @@ os.setxattr("/home/anna", "system.posix_acl_access", acl)'`,
       title: "subscriptions/ is no longer sticky, so members may move each other's",
       script: "chmod 2770 /var/spool/agentbus/agents/subscriptions",
       finds: { check: "messages-untouchable", agent: "codebot" },
+      also: ["spool-as-made"],
+    },
+    {
+      title: "the drop box of pipes of an agent that is barred from them is its own",
+      script:
+        "chown reviewer /var/spool/agentbus/agents/pipes/reviewer; chmod 3730 /var/spool/agentbus/agents/pipes/reviewer",
+      finds: { check: "channels-as-written", agent: "reviewer" },
       also: ["spool-as-made"],
     },
     {

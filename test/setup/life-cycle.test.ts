@@ -74,11 +74,45 @@ test(
       machine.sh("groupdel docker 2>/dev/null || true");
     });
 
+    await context.test("channels that the file denies an agent are refused, and used once it allows them", () => {
+      const box = "/var/spool/agentbus/agents/pipes/reviewer";
+      const spool = () =>
+        JSON.parse(machine.sh("cat /var/spool/agentbus/agents/spool.json")) as { barred?: Record<string, string[]> };
+      const send = () =>
+        machine.run(
+          `timeout 20 sudo -u codebot env PATH="$PATH" ${GROUP} pipe send @reviewer '"hello"' --fallback fail`,
+        );
+      assert.deepEqual(spool().barred, { sockets: ["reviewer"], pipes: ["reviewer"] });
+      assert.match(send().stderr, /ERR_BARRED: reviewer may use no pipes/);
+      assert.match(
+        machine.run(`sudo -u reviewer env PATH="$PATH" ${GROUP} serve search --exec true`).stderr,
+        /ERR_BARRED: reviewer may use no sockets/,
+      );
+      machine.write({ ...SETUP, agents: { ...SETUP.agents, reviewer: { groups: ["agents"] } } });
+      assert.match(machine.apply(), /--unbar reviewer:sockets --unbar reviewer:pipes/);
+      assert.equal(spool().barred, undefined);
+      assert.equal(machine.sh(`stat -c '%a %U' ${box}`).trim(), "3730 reviewer");
+      assert.match(send().stderr, /ERR_NO_PEER/);
+      assert.match(machine.apply(), /nothing to change/);
+      machine.write(SETUP);
+      assert.match(machine.apply(), /--bar reviewer:sockets --bar reviewer:pipes/);
+      assert.equal(machine.sh(`stat -c '%a %U' ${box}`).trim(), "700 root");
+      assert.deepEqual(machine.errors(), []);
+    });
+
+    await context.test("an agent that is removed is barred no longer, so that another of its name is not", () => {
+      machine.sh("agentbus setup remove reviewer --yes --home delete");
+      assert.doesNotMatch(machine.sh("cat /var/spool/agentbus/agents/spool.json"), /reviewer/);
+      machine.apply();
+      assert.deepEqual(machine.errors(), []);
+    });
+
     await context.test("nothing is left after removal but the ledger's list of uids that are not given again", () => {
       machine.remove();
       assert.equal(machine.sandbox.snapshot(), before);
       const { retired } = JSON.parse(machine.sh("cat /var/lib/agentbus/setup.json")) as { retired: { name: string }[] };
-      assert.deepEqual(retired.map(({ name }) => name).sort(), Object.keys(SETUP.agents).sort());
+      const names = [...Object.keys(SETUP.agents), "reviewer"];
+      assert.deepEqual(retired.map(({ name }) => name).sort(), names.sort());
     });
   },
 );

@@ -132,6 +132,20 @@ test("doctor tells good from bad, each finding with its remedy, and the exit cod
   assert.match(String(error?.["fix"]), /^chmod go-w /);
 });
 
+test("what init is told to bar is an account and a kind of channel, of a group's spool", async (context) => {
+  const sandbox = Sandbox.make(context);
+  for (const bad of ["codebot", "codebot:spool", ":pipes", "a/b:sockets"]) {
+    for (const option of ["--bar", "--unbar"]) {
+      const { code, stdout, stderr } = await sandbox.run(["init", option, bad]);
+      assert.deepEqual([code, stdout], [2, ""], bad);
+      assert.match(stderr, /such as codebot:sockets or codebot:pipes/, bad);
+    }
+  }
+  const personal = await sandbox.run(["init", "--bar", "codebot:pipes"]);
+  assert.notEqual(personal.code, 0);
+  assert.match(personal.stderr, /a personal spool has nobody to bar from anything/);
+});
+
 test("init makes a spool once, and mends it when it is run again", async (context) => {
   const sandbox = Sandbox.make(context);
   const made = await sandbox.run(["init"]);

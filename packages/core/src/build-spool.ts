@@ -1,7 +1,10 @@
 import { join } from "node:path";
+import type { Accounts } from "./accounts.js";
 import { ancestorsOf } from "./ancestors.js";
+import { changeBarred, type Bar } from "./barred.js";
+import { bringBarredPipes } from "./barred-pipes.js";
 import type { CreatedSpool, CreateSpoolOptions } from "./create-spool.js";
-import { errnoOf, fromErrno } from "./errors.js";
+import { BusError, errnoOf, fromErrno } from "./errors.js";
 import { validateSpool } from "./generated/validators.js";
 import { makeDirectory } from "./make-directory.js";
 import { refuseUnknownOptions } from "./options.js";
@@ -18,7 +21,7 @@ import {
   type SpoolServices,
 } from "./spool-plan.js";
 
-const OPTIONS = new Set(["group", "spool", "limits", "relays", "env"]);
+const OPTIONS = new Set(["group", "spool", "limits", "relays", "bar", "unbar", "env"]);
 
 /** @see createSpool */
 export async function buildSpool(options: CreateSpoolOptions, services: SpoolServices): Promise<CreatedSpool> {
@@ -26,6 +29,7 @@ export async function buildSpool(options: CreateSpoolOptions, services: SpoolSer
   requirePlatform(process.platform);
   const plan = await planSpool(options, options.env ?? process.env, services);
   const record = composeRecord(plan, options);
+  await requireAccounts(options.bar ?? [], services.accounts);
   try {
     return await carryOut({ ...plan, ...services, changes: [] }, record);
   } catch (error) {
@@ -39,6 +43,8 @@ async function carryOut(task: Task, record: SpoolRecord): Promise<CreatedSpool> 
   for (const rule of PATHS) {
     if (rule.madeBy === "init" && rule.type === "directory") bringDirectory(task, rule.path, modeIn(kind, rule));
   }
+  // Before spool.json says that nobody is there: what it takes away, it takes away at once.
+  await bringBarredPipes({ ...task, barred: record.barred?.pipes ?? [] });
   if (before !== undefined) {
     await bringSpoolFile(task, before, record);
     return { path, kind, group, created: false, changes };
@@ -89,7 +95,7 @@ async function bringSpoolFile(task: Task, before: SpoolRecord, record: SpoolReco
   if (!stat.isFile() || stat.uid !== uid || stat.nlink !== 1) throw inTheWay(path, "it is not the file that it was");
   if (JSON.stringify(record) !== JSON.stringify(before)) {
     await writeSpoolRecord(fileSystem, task.path, record, true);
-    changes.push(`${path} has new limits or relays`);
+    changes.push(`${path} has new limits, relays or barred accounts`);
     return;
   }
   if (gid !== undefined && stat.gid !== gid) {
@@ -104,14 +110,29 @@ async function bringSpoolFile(task: Task, before: SpoolRecord, record: SpoolReco
 
 /** @throws TypeError for limits or relays that the schema refuses */
 function composeRecord({ kind, group, before }: SpoolPlan, options: CreateSpoolOptions): SpoolRecord {
+  const { barred: barredBefore, ...known } = before ?? newRecord(kind, group);
+  const { bar = [], unbar = [] } = options;
+  if (kind === "personal" && bar.length > 0) throw new TypeError("a personal spool has nobody to bar from anything");
+  const barred = changeBarred(barredBefore, bar, unbar);
   const record: SpoolRecord = {
-    ...(before ?? newRecord(kind, group)),
+    ...known,
     ...(options.limits === undefined ? {} : { limits: { ...(before?.limits ?? DEFAULT_LIMITS), ...options.limits } }),
     ...(options.relays === undefined ? {} : { relays: options.relays }),
+    ...(barred === undefined ? {} : { barred }),
   };
   if (validateSpool(record)) return record;
   const [error] = validateSpool.errors ?? [];
   throw new TypeError(`${error?.instancePath.slice(1).replaceAll("/", ".") ?? ""} ${error?.message ?? "is wrong"}`);
+}
+
+/** Whoever is misspelt would not be barred. @throws BusError ERR_ACCOUNT */
+async function requireAccounts(bar: readonly Bar[], accounts: Accounts): Promise<void> {
+  for (const { user } of bar) {
+    if ((await accounts.findUid(user)) !== undefined) continue;
+    throw new BusError("ERR_ACCOUNT", `cannot bar ${user}: there is no such account`, {
+      fix: "getent passwd shows those that there are",
+    });
+  }
 }
 
 function newRecord(kind: SpoolKind, group: string | undefined): SpoolRecord {

@@ -1,4 +1,5 @@
 import { Accounts } from "./accounts.js";
+import type { Bar } from "./barred.js";
 import { nodeFileSystem } from "./file-system.js";
 import type { SpoolKind } from "./permissions.js";
 import type { SpoolServices } from "./spool-plan.js";
@@ -13,6 +14,10 @@ export interface CreateSpoolOptions {
   readonly limits?: Partial<SpoolLimits> | undefined;
   /** Accounts besides root that may publish in the name of others. @default as it is, at first none */
   readonly relays?: readonly string[] | undefined;
+  /** Accounts that may use no sockets, or no pipes, from now on; of a group's spool. @default none but those that may not already */
+  readonly bar?: readonly Bar[] | undefined;
+  /** Those that may again. @default none */
+  readonly unbar?: readonly Bar[] | undefined;
   /** @default process.env */
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
@@ -35,7 +40,7 @@ export interface CreatedSpool {
  * repeated, so two processes may do this at once, and a crash is mended by the next run.
  *
  * Loaded when it is called: who only uses a spool shall not wait for it.
- * @throws TypeError for options that cannot be; BusError ERR_ACCESS (a group's spool needs root), ERR_ACCOUNT (no such group),
+ * @throws TypeError for options that cannot be; BusError ERR_ACCESS (a group's spool needs root), ERR_ACCOUNT (no such group, or nobody of a name that is to be barred),
  *   ERR_SPOOL_UNTRUSTED (what is there, or a directory above it, belongs to somebody else), ERR_SPOOL_LAYOUT
  */
 export async function createSpool(

@@ -10,6 +10,7 @@ export const ERROR_CODES = [
   "ERR_ACCOUNT",
   "ERR_ADDRESS_UNKNOWN",
   "ERR_BACKLOG",
+  "ERR_BARRED",
   "ERR_BUSY",
   "ERR_CLOSED",
   "ERR_DISK_FULL",

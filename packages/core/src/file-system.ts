@@ -24,6 +24,7 @@ export interface FileSystem {
   /** `st_ctime` in ms since 1970, to a quarter of a microsecond: unlike `st_mtime`, nobody can set it. */
   changeTimeMs(path: Path): number;
   fchmod(fd: number, mode: number): void;
+  fchown(fd: number, uid: number, gid: number): void;
   chmod(path: Path, mode: number): void;
   chown(path: Path, uid: number, gid: number): void;
   utimes(path: Path, accessed: Date, changed: Date): void;
@@ -55,6 +56,7 @@ export const nodeFileSystem: FileSystem = Object.freeze({
   hasEntry: (path: Path) => fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined,
   changeTimeMs: (path: Path) => fs.statSync(path).ctimeMs,
   fchmod: fs.fchmodSync,
+  fchown: fs.fchownSync,
   chmod: fs.chmodSync,
   chown: fs.chownSync,
   utimes: fs.utimesSync,

@@ -68,6 +68,7 @@ export type { PeekOptions } from "./subscribe/peek-inbox.js";
 export type { PendingSubscription } from "./subscribe/pending-subscription.js";
 export type { SubscriptionStatistics } from "./subscribe/statistics.js";
 export type { DrainOptions, Subscription } from "./subscribe/subscription.js";
+export { CHANNEL_KINDS, type Bar, type Barred, type ChannelKind } from "./barred.js";
 export { createSpool, type CreatedSpool, type CreateSpoolOptions } from "./create-spool.js";
 export { deadLetters } from "./dead-letters.js";
 export type { DeadLetterOffice, LetterSelection, OpenedLetter, RetriedLetters } from "./dead-letter-office.js";
@@ -75,7 +76,9 @@ export type { DeadLetter } from "./settle/read-letters.js";
 export { diagnose } from "./doctor.js";
 export type { DiagnoseOptions } from "./doctor/diagnose.js";
 export type { Finding, Severity } from "./doctor/finding.js";
-export { modeIn, octal, PATHS, ROOT_MODE, type PathRule } from "./permissions.js";
+export { addMemberCommand } from "./membership.js";
+export { processExists } from "./process-exists.js";
+export { isShutDropBox, modeIn, octal, PATHS, PRIVATE_MODE, ROOT_MODE, type PathRule } from "./permissions.js";
 export { shellQuote } from "./shell-command.js";
 export { spoolPath } from "./spool-path.js";
 export {

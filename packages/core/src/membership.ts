@@ -1,6 +1,9 @@
+import fs from "node:fs";
 import type { Accounts } from "./accounts.js";
 import { BusError } from "./errors.js";
 import { agentbusAsRoot, asRoot, shellQuote } from "./shell-command.js";
+
+const USERMOD_PATHS = ["/usr/sbin/usermod", "/sbin/usermod", "/usr/bin/usermod"];
 
 /** How this process stands to a group. */
 export type Membership =
@@ -17,9 +20,10 @@ export async function membershipOf(gid: number, accounts: Accounts): Promise<Mem
 
 /** The command that makes a member of an account, by root. */
 export function addMemberCommand(user: string, group: string, platform: NodeJS.Platform = process.platform): string {
-  return platform === "darwin"
-    ? asRoot(`dseditgroup -o edit -a ${user} -t user ${group}`)
-    : asRoot(`usermod -aG ${group} ${user}`);
+  if (platform === "darwin") return asRoot(`dseditgroup -o edit -a ${user} -t user ${group}`);
+  // Alpine, unless shadow-utils are installed.
+  const isBusybox = fs.existsSync("/bin/busybox") && !USERMOD_PATHS.some((path) => fs.existsSync(path));
+  return asRoot(isBusybox ? `addgroup ${user} ${group}` : `usermod -aG ${group} ${user}`);
 }
 
 /** What makes a membership count that came after the process, or the session, began. */

@@ -57,6 +57,11 @@ export function directoryMode(kind: SpoolKind, groupMode: number): number {
   return kind === "personal" ? PRIVATE_MODE : groupMode;
 }
 
+/** Whether a drop box of pipes is what root puts in the place of that of a barred account. */
+export function isShutDropBox(stat: { readonly uid: number; readonly mode: number; isDirectory(): boolean }): boolean {
+  return stat.isDirectory() && stat.uid === 0 && (stat.mode & 0o777) === PRIVATE_MODE;
+}
+
 const SUBSCRIPTION = "subscriptions/<user>~<name>/";
 const QUEUE = "queues/<name>/";
 
@@ -72,7 +77,7 @@ export const PATHS: readonly PathRule[] = Object.freeze([
     why: "Root's, so that no member can move a part of it away; without rights for others, who cannot even look.",
   }),
   file("spool.json", "root", READABLE_FILE_MODE, "init", {
-    purpose: "Layout version, limits, and who may speak for others.",
+    purpose: "Layout version, limits, who may speak for others, and who is barred from channels.",
     why: "Only root changes the rules that all members rely on.",
   }),
   directory("schemas/", "root", READABLE_MODE, "init", {
@@ -299,7 +304,7 @@ export const PATHS: readonly PathRule[] = Object.freeze([
   }),
   directory("pipes/<user>/", "<user>", INBOX_MODE, "bus", {
     purpose: "The drop box of pipes to one agent.",
-    why: "Members put pipes in but cannot list it, and the 130 random bits of a name are not to be guessed: a pipe stays between two.",
+    why: "Members put pipes in but cannot list it, and the 130 random bits of a name are not to be guessed: a pipe stays between two. In the place of an account that is barred from pipes root has one of mode 0700.",
   }),
   fifo("pipes/<user>/<random>.pipe", "sender", MESSAGE_MODE, "bus", {
     purpose: "A pipe that its sender made, until its receiver has it open.",

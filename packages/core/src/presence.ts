@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { processExists } from "./process-exists.js";
 
 /** Who consumes a subscription: enough to tell, from any account, whether that process still runs. */
 export interface Presence {
@@ -52,12 +53,7 @@ function isRunning({ pid, startTime }: Presence): boolean {
     // Unreadable without a descriptor: a process that asks is not dead.
     return startTime === null || own === undefined || own === startTime;
   }
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: it runs, under another account.
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
-  }
+  if (!processExists(pid)) return false;
   const state = processState(pid);
   // Unreadable under hidepid, or without a descriptor: the pid has to do.
   if (state === undefined) return true;

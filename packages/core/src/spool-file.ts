@@ -1,6 +1,7 @@
 import fs, { type Stats } from "node:fs";
 import { join } from "node:path";
 import type { Accounts } from "./accounts.js";
+import type { Barred } from "./barred.js";
 import { readSmallFile, UnfitFile } from "./bounded-read.js";
 import { ignoreMissing } from "./directory.js";
 import { BusError, errnoOf, fromErrno } from "./errors.js";
@@ -23,6 +24,7 @@ export interface SpoolRecord {
   readonly createdAt: string;
   readonly limits?: Partial<SpoolLimits>;
   readonly relays?: readonly string[];
+  readonly barred?: Barred;
 }
 
 export const SPOOL_FILE = "spool.json";
@@ -34,7 +36,7 @@ export const DEFAULT_LIMITS: SpoolLimits = Object.freeze({
   maxBacklog: 100_000,
 });
 
-const MAX_RECORD_BYTES = 64 * 1024;
+export const MAX_RECORD_BYTES = 64 * 1024;
 const OTHERS_MAY_WRITE = 0o022;
 
 /** Where a spool is, and the command that would make one there. */
@@ -117,7 +119,8 @@ export async function readSpoolRecord(
   }
 }
 
-function parseRecord(path: string, bytes: Buffer): SpoolRecord {
+/** @throws BusError ERR_SPOOL_LAYOUT */
+export function parseRecord(path: string, bytes: Buffer): SpoolRecord {
   let record: unknown;
   try {
     record = JSON.parse(bytes.toString("utf8"));

@@ -1,4 +1,5 @@
 import { isAlive } from "./presence.js";
+import { processExists } from "./process-exists.js";
 import { errnoOf } from "./errors.js";
 import { takeLock } from "./lock.js";
 import { Directory, ignoreMissing } from "./directory.js";
@@ -117,7 +118,7 @@ function sweepDraftsIn(spool: Spool, parent: Directory | string, name: string, p
 
 function isAbandonedDraft(spool: Spool, directory: Directory, name: string): boolean {
   const pid = /^\.(\d{1,10})-.*\.(?:draft|receipt)$/.exec(name)?.[1];
-  return pid !== undefined && !isRunning(Number(pid)) && isOldAndOurs(spool, directory.at(name));
+  return pid !== undefined && !processExists(Number(pid)) && isOldAndOurs(spool, directory.at(name));
 }
 
 function sum(numbers: readonly number[]): number {
@@ -153,13 +154,4 @@ function sweepPresences(spool: Spool): number {
     swept++;
   }
   return swept;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

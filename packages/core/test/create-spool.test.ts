@@ -60,7 +60,7 @@ describe("a personal spool", () => {
   test("takes other limits and relays, and keeps those that nobody names", async () => {
     const { path } = await createSpool({ env, limits: { maxHops: 3 }, relays: ["bridge"] });
     const { changes } = await createSpool({ env, limits: { maxBacklog: 10 } });
-    assert.deepEqual(changes, [`${path}/spool.json has new limits or relays`]);
+    assert.deepEqual(changes, [`${path}/spool.json has new limits, relays or barred accounts`]);
     const record = JSON.parse(fs.readFileSync(join(path, "spool.json"), "utf8")) as Record<string, unknown>;
     assert.deepEqual(record["limits"], { maxEnvelopeBytes: 4_194_304, maxHops: 3, maxBacklog: 10 });
     assert.deepEqual(record["relays"], ["bridge"]);

@@ -14,6 +14,7 @@ export type { HomeFate } from "./remove/remove-home.js";
 export type { Removal } from "./remove/plan-removal.js";
 export { removeSetup, type Removed, type RemoveOptions } from "./remove/remove.js";
 export { requireAgent, sessionCommand } from "./session.js";
+export { asRootCommand, fileArgument } from "./own-command.js";
 export { requireTrustedFile } from "./file/trusted.js";
 export { parseSetup, readSetupFile, SETUP_FILE } from "./setup-file.js";
 export type { AgentSetup, GroupSetup, HumanSetup, Setup } from "./setup.js";

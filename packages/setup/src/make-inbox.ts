@@ -1,7 +1,7 @@
 import { BusError, openBus } from "@agentbus/core";
 import { requireRoot } from "./apply/apply.js";
 import type { Machine } from "./machine.js";
-import { pathOf } from "./plan/plan-spool.js";
+import { spoolDirOf } from "./spool-place.js";
 import { become } from "./system/become.js";
 import { rehearseBus } from "./system/rehearse-bus.js";
 
@@ -26,6 +26,6 @@ export async function makeInbox(machine: Machine, name: string, group: string): 
   process.env["HOME"] = account.home;
   await rehearseBus();
   become(account);
-  const bus = await openBus({ spool: pathOf(group) });
+  const bus = await openBus({ spool: spoolDirOf(group) });
   await bus.close();
 }

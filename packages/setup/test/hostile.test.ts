@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { apply, asCodebot, FILE, prepared } from "./support/prepared-machine.js";
+import { apply, asCodebot, FILE, prepared, SETUP } from "./support/prepared-machine.js";
 import { assertSame, NEEDS_NAMESPACES } from "./support/sandbox-machine.js";
 
 describe("setup, against an agent or a machine that gets in its way", { skip: NEEDS_NAMESPACES }, () => {
@@ -46,6 +46,48 @@ describe("setup, against an agent or a machine that gets in its way", { skip: NE
       machine.must(asCodebot("cd ~ && rm -rf .profile .zshenv .bashrc .config"));
     }
     assert.equal(apply(machine).status, 0);
+  });
+
+  test("a FIFO that git would wait for is recognised at once", async (context) => {
+    const machine = await prepared(context);
+    const git = { name: "codebot", email: "codebot@example.org" };
+    machine.write(FILE, JSON.stringify({ ...SETUP, agents: { codebot: { groups: ["agents"], git } } }));
+    assert.equal(apply(machine).status, 0);
+    for (const [path, plant] of [
+      [".gitconfig", "rm ~/.gitconfig && mkfifo ~/.gitconfig"],
+      [".config/git/config", "mkdir -p ~/.config/git && mkfifo ~/.config/git/config"],
+    ] as const) {
+      machine.must(asCodebot(plant));
+      assert.match(apply(machine).stderr, new RegExp(`/home/codebot/${path} is no file`));
+      machine.must(asCodebot(`rm ~/${path}`));
+    }
+    assert.equal(apply(machine).status, 0);
+  });
+
+  test("what a member has made by the names of an account that comes later is moved away, by a step that says whose it was", async (context) => {
+    const machine = await prepared(context);
+    assert.equal(apply(machine).status, 0);
+    machine.sh("mkdir /etc/precious && touch /etc/precious/file");
+    const spool = "/var/spool/agentbus/agents";
+    const plants = [
+      `mkdir -p ${spool}/subscriptions/newbot~inbox/new && ln -s /etc/precious ${spool}/subscriptions/newbot~inbox/cur`,
+      `ln -s /etc/precious ${spool}/outbox/newbot`,
+      `mkfifo ${spool}/run/newbot`,
+      `mkdir ${spool}/pipes/newbot`,
+    ];
+    for (const plant of plants) machine.must(asCodebot(plant));
+    machine.write(FILE, JSON.stringify({ ...SETUP, agents: { ...SETUP.agents, newbot: { groups: ["agents"] } } }));
+    const { stdout } = machine.setup(["plan", FILE]);
+    assert.match(stdout, /move away \S+newbot~inbox, which codebot has made in the place of newbot's own/);
+    const applied = apply(machine);
+    assert.equal(applied.status, 0, applied.stderr);
+    assert.match(apply(machine).stderr, /nothing to change/);
+    assert.equal(machine.sh(`stat -c %U ${spool}/subscriptions/newbot~inbox`).trim(), "newbot");
+    assert.equal(machine.sh(`stat -c '%a %U' ${spool}/.squatted`).trim(), "2700 root");
+    assert.equal(machine.sh("ls /etc/precious; stat -c %U /etc/precious/file").trim(), "file\nroot");
+    assert.equal(machine.setup(["remove", "--all", "--yes", "--home", "delete"]).status, 0);
+    assert.equal(machine.run(["test", "-e", spool]).status, 1);
+    assert.equal(machine.sh("ls /etc/precious").trim(), "file");
   });
 
   test("root goes by no file that an agent could have written, or put another in its place", async (context) => {

@@ -4,10 +4,11 @@ import fs from "node:fs";
 import { describe, test } from "node:test";
 import { FLAVOURS, type Flavour } from "#setup/machine.js";
 import { makePlan } from "#setup/plan/make-plan.js";
+import { isHonest } from "#setup/plan/shell-word.js";
 import { planScript } from "#setup/plan/plan-script.js";
 import { planJson, planText } from "#setup/plan/plan-text.js";
 import { PretendedMachine } from "#setup/pretended-machine.js";
-import { readSetupFile } from "#setup/setup-file.js";
+import { parseSetup, readSetupFile } from "#setup/setup-file.js";
 
 const repository = new URL("../../../../", import.meta.url);
 const goldenDir = new URL("packages/setup/test/golden/", repository);
@@ -32,6 +33,25 @@ describe("the plan of examples/agentbus.json", () => {
       assert.equal(status, 0, stderr);
     });
   }
+
+  test("shows a name that turns the writing round or speaks to the terminal as what it is, and means it", async () => {
+    const name = "\u202Eevil\u202C \u009B2Jcode'bot";
+    const raw = JSON.parse(fs.readFileSync(example, "utf8")) as { agents: { codebot: Record<string, unknown> } };
+    raw.agents.codebot["git"] = { name, email: "c@example.org" };
+    raw.agents.codebot["lifecycle"] = { service: { command: ["/usr/bin/agent", name] } };
+    const setup = parseSetup(JSON.stringify(raw), "/etc/agentbus.json");
+    for (const flavour of Object.values(FLAVOURS)) {
+      const plan = await makePlan(setup, new PretendedMachine({ flavour }));
+      const script = lines(planScript(plan, flavour));
+      assert.ok(isHonest(script), flavour.platform);
+      assert.equal(spawnSync("sh", ["-n"], { input: script, encoding: "utf8" }).stderr, "");
+      const told =
+        lines(planText(plan, flavour))
+          .split("\n")
+          .find((line) => line.includes("git config")) ?? "";
+      if (told !== "") assert.ok(isHonest(told), told);
+    }
+  });
 
   test("names no step twice, and gives each step's exact command to programs", async () => {
     const plan = await makePlan(readSetupFile(example.pathname), new PretendedMachine({ flavour: FLAVOURS.debian }));

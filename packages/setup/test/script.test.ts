@@ -6,7 +6,11 @@ const SETUP = {
   humans: { alice: { groups: ["agents", "others"] } },
   groups: { agents: { limits: { maxHops: 4 } }, others: {} },
   agents: {
-    codebot: { groups: ["agents"], git: { name: "Code Bot's", email: "c@example.org" }, limits: { files: 4096 } },
+    codebot: {
+      groups: ["agents"],
+      git: { name: "Jürgen's \u202Etob\u202C", email: "c@example.org" },
+      limits: { files: 4096 },
+    },
     reviewer: {
       groups: ["agents", "others"],
       sudo: [{ command: ["/usr/bin/systemctl", "restart", "myapp.service"] }],

@@ -1,4 +1,4 @@
-import { createSpool, type CreatedSpool, type SpoolLimits } from "@agentbus/core";
+import { addMemberCommand, createSpool, type Bar, type CreatedSpool, type SpoolLimits } from "@agentbus/core";
 import { InvalidArgumentError, type Command } from "commander";
 import { printLine } from "../output.js";
 import { printable, toJson } from "../printable.js";
@@ -19,11 +19,19 @@ export function initCommand(program: Command): Command {
     .description("Make the spool of a group (as root), or a personal one, or put one right.")
     .addHelpText("after", EXAMPLES)
     .option("--limit <name=value>", "set a limit, such as maxBacklog=1000; may be repeated", addLimit)
+    .option(
+      "--bar <name:channel>",
+      "let an account use no sockets, or no pipes: codebot:pipes; may be repeated",
+      addBar,
+    )
+    .option("--unbar <name:channel>", "let it again; may be repeated", addBar)
     .action((_: unknown, command: Command) => init(command.optsWithGlobals<InitOptions>()));
 }
 
 interface InitOptions extends GlobalOptions {
   readonly limit?: Partial<SpoolLimits>;
+  readonly bar?: readonly Bar[];
+  readonly unbar?: readonly Bar[];
 }
 
 function addLimit(text: string, limits: Partial<SpoolLimits> = {}): Partial<SpoolLimits> {
@@ -32,8 +40,15 @@ function addLimit(text: string, limits: Partial<SpoolLimits> = {}): Partial<Spoo
   return { ...limits, [name]: Number(value) };
 }
 
-async function init({ spool, group, json, limit }: InitOptions): Promise<void> {
-  const made = await createSpool({ spool, group, limits: limit });
+function addBar(text: string, bars: readonly Bar[] = []): readonly Bar[] {
+  const [, user, channel] = /^([A-Za-z0-9_][A-Za-z0-9._-]{0,63}):(sockets|pipes)$/.exec(text) ?? [];
+  if (user === undefined || (channel !== "sockets" && channel !== "pipes"))
+    throw new InvalidArgumentError("It is an account and a kind of channel, such as codebot:sockets or codebot:pipes.");
+  return [...bars, { user, channel }];
+}
+
+async function init({ spool, group, json, limit, bar, unbar }: InitOptions): Promise<void> {
+  const made = await createSpool({ spool, group, limits: limit, bar, unbar });
   if (json === true) return printLine(toJson(made));
   for (const line of describe(made)) say(line);
   await printLine(printable(made.path));
@@ -45,6 +60,6 @@ function describe({ kind, group, created, changes }: CreatedSpool): string[] {
     return changes.length === 0 ? [`${what} was there and is as it should be`] : [`put right in ${what}:`, ...changes];
   if (kind === "personal") return [`made ${what}; try: agentbus subscribe '**'`];
   return [
-    `made ${what}; its members can use it now. To add one: usermod -aG ${group ?? "GROUP"} NAME, then NAME logs in again`,
+    `made ${what}; its members can use it now. To add one: ${addMemberCommand("NAME", group ?? "GROUP")}, then NAME logs in again`,
   ];
 }

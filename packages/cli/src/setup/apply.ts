@@ -1,4 +1,14 @@
-import { applySetup, readSetupFile, requireTrustedFile, SystemMachine, type Moment, type Plan } from "@agentbus/setup";
+import {
+  applySetup,
+  asRootCommand,
+  fileArgument,
+  readSetupFile,
+  requireTrustedFile,
+  SystemMachine,
+  type Moment,
+  type Plan,
+  type Setup,
+} from "@agentbus/setup";
 import { printLine } from "../output.js";
 import { toJson } from "../printable.js";
 import type { GlobalOptions } from "../program.js";
@@ -39,16 +49,18 @@ export async function applyAction(
   });
   if (json)
     await printLine(toJson({ confirmed, steps, notes: plan.notes, failures: failures.map(({ message }) => message) }));
-  else summarise(steps, confirmed, plan);
+  else summarise(steps, confirmed, plan, setup);
   if (!confirmed || failures.length > 0) process.exitCode = 1;
 }
 
-function summarise(steps: number, confirmed: boolean, { changes, notes }: Plan): void {
+function summarise(steps: number, confirmed: boolean, { changes, notes }: Plan, { path }: Setup): void {
   if (!confirmed) return say("nothing was changed");
   for (const note of notes) say(note);
   if (changes.length === 0) return say("nothing to change: all is as the file says");
   // What somebody has to do next is easily missed in a long plan.
   const logins = changes.flatMap(({ remarks = [] }) => remarks.filter((remark) => /log in again/.test(remark)));
   for (const login of new Set(logins)) say(login);
-  say(`${counted(steps, "change")} made; to see whether it isolates: sudo agentbus setup verify`);
+  say(
+    `${counted(steps, "change")} made; to see whether it isolates: ${asRootCommand(`setup verify${fileArgument(path)}`)}`,
+  );
 }

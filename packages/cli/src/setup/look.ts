@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { BusError } from "@agentbus/core";
 import {
+  asRootCommand,
   isSudoAsWanted,
   listAgents,
   logsCommand,
@@ -89,7 +90,7 @@ export async function sudoCheckAction(name: string, file: string, { json = false
   const check = await sudoCheck(machine, agent, [name, ...(await supplementaryGroups(machine, name))]);
   if (check === undefined) {
     throw new BusError("ERR_ACCESS", `cannot ask sudo what ${name} may do: only root may ask for another`, {
-      fix: `sudo env "PATH=$PATH" agentbus setup sudo-check ${name}`,
+      fix: asRootCommand(`setup sudo-check ${name}`),
     });
   }
   if (json) await printLine(toJson(check));

@@ -1,4 +1,6 @@
 import {
+  asRootCommand,
+  fileArgument,
   FLAVOURS,
   makePlan,
   planJson,
@@ -9,6 +11,7 @@ import {
   SystemMachine,
   type Machine,
   type Plan,
+  type Setup,
 } from "@agentbus/setup";
 import { UsageError } from "../failure.js";
 import { printLine } from "../output.js";
@@ -37,7 +40,7 @@ export async function planAction(file: string, options: PlanCliOptions & GlobalO
     for (const line of planScript(plan, machine.flavour)) await printLine(line);
   } else {
     await printPlan(plan, machine);
-    say(summary(plan, machine));
+    say(summary(plan, machine, setup));
   }
 }
 
@@ -49,10 +52,10 @@ export async function printPlan(
   for (const line of planText(plan, flavour)) await printLine(printable(line, "\t"));
 }
 
-function summary({ changes, conflicts }: Plan, { access }: Machine): string {
+function summary({ changes, conflicts }: Plan, { access }: Machine, { path }: Setup): string {
   if (conflicts.length > 0) return `${counted(conflicts.length, "thing")} in the way; nothing would be applied`;
   if (changes.length === 0) return "all is as it should be: nothing to change";
-  const next = access === "pretended" ? "" : `; to do it: ${access === "root" ? "" : "sudo "}agentbus setup apply`;
+  const next = access === "pretended" ? "" : `; to do it: ${asRootCommand(`setup apply${fileArgument(path)}`)}`;
   return `${counted(changes.length, "change")}${next}`;
 }
 

@@ -1,4 +1,5 @@
 import {
+  asRootCommand,
   closeHome,
   isClean,
   openHomes,
@@ -55,6 +56,6 @@ async function offerToClose(setup: Setup, machine: Machine): Promise<void> {
 
 /** `agentbus setup probe`, which verify starts for each account. */
 export async function probeAction(name: string, uid: string, gid: string): Promise<void> {
-  if (process.send === undefined) throw new UsageError("probe is a part of verify", "sudo agentbus setup verify");
+  if (process.send === undefined) throw new UsageError("probe is a part of verify", asRootCommand("setup verify"));
   await runProbe({ name, uid: Number(uid), gid: Number(gid) });
 }

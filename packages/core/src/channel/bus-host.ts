@@ -1,4 +1,6 @@
 import { atExit } from "../at-exit.js";
+import type { ChannelKind } from "../barred.js";
+import { BarredAccounts } from "../barred-accounts.js";
 import { currentCause, runBecauseOf, type Cause } from "../context.js";
 import type { Sender } from "../deliver/judge.js";
 import { Directory } from "../directory.js";
@@ -35,6 +37,7 @@ export class BusChannelHost implements ChannelHost {
   readonly #publisher: Publisher;
   readonly #subscriptions: SubscriptionHost;
   readonly #cause: Cause | undefined;
+  readonly #barred: BarredAccounts;
   readonly #ledger: ChannelLedger;
   readonly #stopTicking: () => void;
   readonly #closing = new AbortController();
@@ -49,6 +52,7 @@ export class BusChannelHost implements ChannelHost {
     this.uid = spool.uid;
     this.spool = { path, kind, group, gid, limits };
     this.fileSystem = spool.fileSystem;
+    this.#barred = new BarredAccounts(spool);
     this.#ledger = new ChannelLedger(spool, () => this.presence());
     this.#stopTicking = subscriptions.everyNowAndThen(() => this.#ledger.tick(), false);
   }
@@ -162,6 +166,14 @@ export class BusChannelHost implements ChannelHost {
     } finally {
       run.close();
     }
+  }
+
+  isBarred(channel: ChannelKind, user: string): boolean {
+    return this.#barred.isBarred(channel, user);
+  }
+
+  requireNotBarred(channel: ChannelKind, peer = this.user): void {
+    this.#barred.requireNotBarred(channel, this.user, peer);
   }
 
   refusedByKernel(cause: unknown, doing: string, path?: string): BusError {

@@ -43,6 +43,7 @@ export class Channels {
   async pipes<Data>(options: PipesOptions, handler: PipeHandler<Data> | undefined): Promise<Pipes<Data>> {
     checkPipesOptions(options);
     options.signal?.throwIfAborted();
+    this.#host.requireNotBarred("pipes");
     return (await loadPipePackage()).openPipes<Data>(this.#host, options, handler);
   }
 
@@ -53,6 +54,7 @@ export class Channels {
   ): Promise<SocketServer<Data>> {
     const complete = completeServeOptions(options);
     options.signal?.throwIfAborted();
+    this.#host.requireNotBarred("sockets");
     return (await loadSocketPackage()).openServer<Data>(this.#host, name, complete, handler);
   }
 
@@ -60,6 +62,7 @@ export class Channels {
   async connect<Data>(address: string, options: ConnectOptions, closing?: AbortSignal): Promise<SocketClient<Data>> {
     const complete = completeConnectOptions(options);
     options.signal?.throwIfAborted();
+    this.#host.requireNotBarred("sockets");
     return (await loadSocketPackage()).openClient<Data>(this.#host, address, { ...complete, closing });
   }
 

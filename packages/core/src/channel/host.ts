@@ -1,3 +1,4 @@
+import type { ChannelKind } from "../barred.js";
 import type { Cause } from "../context.js";
 import type { Sender, Verdict } from "../deliver/judge.js";
 import type { Directory } from "../directory.js";
@@ -52,6 +53,10 @@ export interface ChannelHost {
    * @returns undefined when there is none @throws BusError ERR_SQUATTED, ERR_ACCESS
    */
   openDirectoryOf(place: "run" | "pipes", user: string, uid: number): Directory | undefined;
+  /** Whether `spool.json` bars an account from such channels, as of now. @throws BusError ERR_SPOOL_UNTRUSTED … */
+  isBarred(channel: ChannelKind, user: string): boolean;
+  /** Makes sure that neither this account nor the other one is barred from them. @throws BusError ERR_BARRED, and as `isBarred` */
+  requireNotBarred(channel: ChannelKind, peer?: string): void;
   /** What the kernel refused, as a BusError: "cannot <doing> <path>: <errno>". */
   refusedByKernel(cause: unknown, doing: string, path?: string): BusError;
   /** Why this process cannot use what the spool's group may, with the command that helps. */

@@ -59,9 +59,9 @@ export type PipeHandler<Data = unknown> = (message: ChannelMessage<Data>) => unk
 
 /** What `@agentbus/pipe` offers to a bus. */
 export interface PipePackage {
-  /** @throws TypeError, BusError ERR_ADDRESS_UNKNOWN, ERR_ACCESS, ERR_SQUATTED … */
+  /** @throws TypeError, BusError ERR_ADDRESS_UNKNOWN, ERR_ACCESS, ERR_SQUATTED, ERR_BARRED … */
   openPipe(host: ChannelHost, address: string, options: PipeOptions): Promise<Pipe>;
-  /** @throws TypeError, BusError ERR_BUSY, ERR_ACCESS, ERR_SQUATTED … */
+  /** @throws TypeError, BusError ERR_BUSY, ERR_ACCESS, ERR_SQUATTED, ERR_BARRED … */
   openPipes<Data>(
     host: ChannelHost,
     options: PipesOptions,

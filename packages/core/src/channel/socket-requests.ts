@@ -26,6 +26,7 @@ const NOT_OFFERED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "ERR_PACKAGE_MISSING",
   "ERR_PLATFORM",
   "ERR_PATH_TOO_LONG",
+  "ERR_BARRED",
 ]);
 /** What only the spool can promise. */
 const OF_THE_SPOOL = ["sync", "onFull"] as const;

@@ -159,14 +159,14 @@ export interface SocketClient<Data = unknown> extends SendingEnd, ReceivingEnd<D
 
 /** What `@agentbus/socket` offers to a bus. */
 export interface SocketPackage {
-  /** @throws TypeError, BusError ERR_BUSY, ERR_ACCESS, ERR_SQUATTED, ERR_PLATFORM, ERR_PATH_TOO_LONG … */
+  /** @throws TypeError, BusError ERR_BUSY, ERR_ACCESS, ERR_SQUATTED, ERR_PLATFORM, ERR_PATH_TOO_LONG, ERR_BARRED … */
   openServer<Data>(
     host: ChannelHost,
     name: string,
     options: CompleteServeOptions,
     handler: ServeHandler<Data> | undefined,
   ): Promise<SocketServer<Data>>;
-  /** @throws TypeError, BusError ERR_NO_PEER, ERR_ADDRESS_UNKNOWN, ERR_ACCESS, ERR_SQUATTED, ERR_PLATFORM … */
+  /** @throws TypeError, BusError ERR_NO_PEER, ERR_ADDRESS_UNKNOWN, ERR_ACCESS, ERR_SQUATTED, ERR_PLATFORM, ERR_BARRED … */
   openClient<Data>(host: ChannelHost, address: string, options: CompleteConnectOptions): Promise<SocketClient<Data>>;
 }
 

@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { modeIn, octal, PATHS, ruleForDirectory, type PathRule } from "../permissions.js";
+import { isShutDropBox, modeIn, octal, PATHS, ruleForDirectory, type PathRule } from "../permissions.js";
 import { rightsBeyond } from "../rights.js";
 import { shellQuote } from "../shell-command.js";
 import type { ExaminedSpool } from "./examined.js";
@@ -56,8 +56,23 @@ async function enter(spool: ExaminedSpool, dir: string, parentOwner: Owner): Pro
   const user = /^subscriptions\/([^/~]+)~[^/]+\/$/.exec(dir)?.[1] ?? /^(?:outbox|run|pipes)\/([^/]+)\/$/.exec(dir)?.[1];
   if (user === undefined) return visit(spool, dir, parentOwner);
   const uid = await spool.machine.accounts.findUid(user);
+  if (dir === `pipes/${user}/` && uid !== 0) {
+    const stat = spool.statOf(dir);
+    const isShut = stat !== undefined && isShutDropBox(stat);
+    if (spool.isBarredFromPipes(user) || isShut) return judgeShut(spool, dir, user, isShut);
+  }
   if (uid !== undefined) return visit(spool, dir, uid);
   return [leftover(spool, dir, user)];
+}
+
+/** Where an account that may use no pipes would have its drop box, root has one that nobody gets into. */
+function judgeShut(spool: ExaminedSpool, dir: string, user: string, isShut: boolean): Finding[] {
+  if (isShut && spool.isBarredFromPipes(user)) return [];
+  const path = String(spool.pathOf(dir));
+  const message = isShut
+    ? `${shellQuote(path)} is shut, and ${user} may use pipes`
+    : `${shellQuote(path)} is not root's alone, and ${user} may use no pipes`;
+  return [finding("error", "owners", message, { path, fix: spool.initCommand })];
 }
 
 /** A queue whose maker's account was removed. */

@@ -1,5 +1,6 @@
 import type { Stats } from "node:fs";
 import type { Accounts } from "../accounts.js";
+import { BarredAccounts } from "../barred-accounts.js";
 import { joinName, type FileSystem, type Path } from "../file-system.js";
 import type { SpoolKind } from "../permissions.js";
 import { agentbusAsRoot, asRoot, asUser, shellQuote } from "../shell-command.js";
@@ -28,6 +29,7 @@ export class ExaminedSpool {
   readonly uid: number;
   /** What makes it anew, and mends its own directories. */
   readonly initCommand: string;
+  readonly #barred: BarredAccounts;
 
   constructor(
     readonly path: string,
@@ -39,6 +41,7 @@ export class ExaminedSpool {
     this.gid = gid;
     this.uid = kind === "group" ? 0 : (process.geteuid?.() ?? 0);
     const place = `--spool ${shellQuote(path)}`;
+    this.#barred = new BarredAccounts({ path, kind, group, fileSystem: machine.fileSystem });
     this.initCommand =
       kind === "group" ? agentbusAsRoot(`init --group ${group ?? "GROUP"} ${place}`) : `agentbus init ${place}`;
   }
@@ -63,6 +66,15 @@ export class ExaminedSpool {
       return this.machine.fileSystem.readdir(this.pathOf(dir));
     } catch {
       return undefined;
+    }
+  }
+
+  /** By its `spool.json`, if that can be read. */
+  isBarredFromPipes(user: string): boolean {
+    try {
+      return this.#barred.isBarred("pipes", user);
+    } catch {
+      return false;
     }
   }
 

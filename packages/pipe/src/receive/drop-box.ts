@@ -92,18 +92,29 @@ export class DropBox {
       return this.#refuse(name, stat.isFIFO() ? "forged-source" : "not-a-file", why, stat.uid);
     }
     const sender = this.#host.senderOf(stat.uid);
-    if (!(sender instanceof Promise)) return this.#opened(fd, sender);
+    if (!(sender instanceof Promise)) return this.#opened(name, fd, sender);
     return sender.then(
-      (known) => this.#opened(fd, known),
-      () => this.#opened(fd, undefined),
+      (known) => this.#opened(name, fd, known),
+      () => this.#opened(name, fd, undefined),
     );
   }
 
   /** Where the account database does not answer, nobody may be given a name; the next look asks again. */
-  #opened(fd: number, sender: Sender | undefined): OpenedFifo | undefined {
-    if (sender !== undefined) return { fd, sender };
+  #opened(name: string, fd: number, sender: Sender | undefined): OpenedFifo | undefined {
+    const isBarred = sender !== undefined && this.#isBarred(sender);
+    if (sender !== undefined && !isBarred) return { fd, sender };
     this.#close(fd);
-    return undefined;
+    if (!isBarred) return undefined;
+    return this.#refuse(name, "not-allowed", `${sender.user} may use no pipes in this spool`, sender.uid);
+  }
+
+  /** Who cannot be told allowed is not. */
+  #isBarred({ user }: Sender): boolean {
+    try {
+      return this.#host.isBarred("pipes", user);
+    } catch {
+      return true;
+    }
   }
 
   #cannotOpen(name: string, error: unknown): undefined {

@@ -154,10 +154,15 @@ export class PipeSender implements Pipe {
   }
 
   get #isServed(): boolean {
-    return this.#host.serverOf(SERVICE, this.#target.user, this.#target.uid) !== undefined;
+    return !this.#isBarred && this.#host.serverOf(SERVICE, this.#target.user, this.#target.uid) !== undefined;
+  }
+
+  get #isBarred(): boolean {
+    return this.#host.isBarred("pipes", this.#host.user) || this.#host.isBarred("pipes", this.#target.user);
   }
 
   async #connect(): Promise<void> {
+    this.#host.requireNotBarred("pipes", this.#target.user);
     // Whoever chose to fail, or to use the spool, waits only for a receiver that runs.
     const isOver = () => this.#room.isEmpty || (this.#fallback !== "wait" && !this.#isServed);
     const offer = { isOver, onTakenUp: (ends: WritingEnds) => this.#startFeeding(ends) };

@@ -1,6 +1,9 @@
 import { BusError } from "@agentbus/core";
 import { Ledger } from "../ledger.js";
 import type { Machine } from "../machine.js";
+import { asRootCommand, fileArgument } from "../own-command.js";
+import { adoptFix } from "../plan/plan-accounts.js";
+import type { Conflict } from "../plan/change.js";
 import { makePlan, type Plan, type PlanOptions } from "../plan/make-plan.js";
 import type { Setup } from "../setup.js";
 import { withLock } from "./lock.js";
@@ -33,10 +36,10 @@ export interface Applied {
  */
 export async function applySetup(setup: Setup, machine: Machine, options: ApplyOptions): Promise<Applied> {
   const { agentbus, confirm = () => Promise.resolve(true), onMoment, onFailure = () => undefined } = options;
-  requireRoot(machine, "apply");
+  requireRoot(machine, `apply${fileArgument(setup.path)}`);
   return withLock(machine, async () => {
     const plan = await makePlan(setup, machine, options);
-    if (plan.conflicts.length > 0) throw inTheWay(plan);
+    if (plan.conflicts.length > 0) throw inTheWay(plan, setup);
     if (plan.changes.length === 0) return { steps: 0, confirmed: true, plan, failures: [] };
     if (!(await confirm(plan))) return { steps: 0, confirmed: false, plan, failures: [] };
     const workshop = {
@@ -63,15 +66,23 @@ export async function applySetup(setup: Setup, machine: Machine, options: ApplyO
 export function requireRoot({ access }: Machine, command: string): void {
   if (access === "root") return;
   throw new BusError("ERR_ACCESS", `cannot change accounts: only root may`, {
-    fix: `sudo env "PATH=$PATH" agentbus setup ${command}; without root, agentbus setup plan shows what it would do`,
+    fix: `${asRootCommand(`setup ${command}`)}; without root, agentbus setup plan shows what apply would do`,
   });
 }
 
-function inTheWay({ conflicts }: Plan): BusError {
+function inTheWay({ conflicts }: Plan, setup: Setup): BusError {
   const problems = conflicts.map(({ problem }) => problem).join("; ");
-  const fixes = [...new Set(conflicts.map(({ fix }) => fix))].join("; ");
+  const fixes = fixesOf(conflicts, setup).join("; ");
   return new BusError("ERR_SETUP_CONFLICT", `cannot apply: ${problems}. Nothing was changed`, {
     fix: fixes,
     details: { conflicts },
   });
+}
+
+/** What is there already is taken over by one command. */
+function fixesOf(conflicts: readonly Conflict[], setup: Setup): string[] {
+  const names = [...new Set(conflicts.flatMap(({ adoptable }) => adoptable ?? []))];
+  const others = conflicts.filter(({ adoptable }) => adoptable === undefined).map(({ fix }) => fix);
+  if (names.length === 0) return [...new Set(others)];
+  return [...new Set([adoptFix(names, setup), ...others])];
 }

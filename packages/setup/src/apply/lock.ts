@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { BusError } from "@agentbus/core";
+import { BusError, processExists } from "@agentbus/core";
 import { lock } from "proper-lockfile";
 import { makeStateDirectory, stateDir } from "../ledger.js";
 import type { Machine } from "../machine.js";
@@ -39,7 +39,7 @@ async function take(dir: string, holderPath: string): Promise<() => Promise<void
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ELOCKED") throw error;
       const holder = holderOf(holderPath);
-      if (holder === undefined || isRunning(holder)) throw busy(holder);
+      if (holder === undefined || processExists(holder)) throw busy(holder);
       // Killed: its lock counts until nobody has touched it for a while.
       await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
     }
@@ -51,15 +51,6 @@ function holderOf(path: string): number | undefined {
     return Number.parseInt(fs.readFileSync(path, "utf8"), 10) || undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

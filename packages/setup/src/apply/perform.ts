@@ -153,8 +153,10 @@ async function idsOf(machine: Machine, owner: string, group: string): Promise<[n
 function failed({ id, title, action }: Change, complaint: string): BusError {
   const command = commandText(action);
   const said = complaint === "" ? "its command said nothing against it" : complaint;
-  return new BusError("ERR_SETUP_STEP", `cannot ${title} (step ${id}): ${said}`, {
-    fix: `mend that, and run it again: it goes on here. The step is: ${command}`,
+  // A script is not for a line; whoever wants it has it from the plan, or from the details.
+  const shown = action.kind === "run" && action.inShort !== undefined ? action.inShort.join("; ") : command;
+  return new BusError("ERR_SETUP_STEP", `a step has failed, "${title}" (${id}): ${said}`, {
+    fix: `mend that, and run it again: it goes on here. The step is: ${shown}`,
     details: { step: id, command },
   });
 }

@@ -48,6 +48,8 @@ export interface Conflict {
   readonly problem: string;
   /** A command where there is one. */
   readonly fix: string;
+  /** An account or group of this name is there already, and `--adopt` would take it over. */
+  readonly adoptable?: string;
 }
 
 export type Action = RunAction | WriteAction | ModeAction | RemoveAction | NoteAction | KillAction;

@@ -1,6 +1,7 @@
-import { octal, shellQuote } from "@agentbus/core";
+import { octal } from "@agentbus/core";
 import type { Flavour } from "../machine.js";
 import type { Action, ManagedFile } from "./change.js";
+import { quoteWord } from "./shell-word.js";
 
 /** A step as one line of shell, for people and in messages; a file's text is left out. */
 export function commandText(action: Action, flavour?: Flavour): string {
@@ -10,11 +11,11 @@ export function commandText(action: Action, flavour?: Flavour): string {
     case "write":
       return `write ${action.file.path}, ${ownership(action.file, flavour)} ${octal(action.file.mode)}`;
     case "mode": {
-      const path = shellQuote(action.path);
+      const path = quoteWord(action.path);
       return `chown ${action.owner}:${action.group} ${path} && chmod ${octal(action.mode)} ${path}`;
     }
     case "remove":
-      return `rm ${shellQuote(action.path)}`;
+      return `rm ${quoteWord(action.path)}`;
     case "kill":
       return `while pkill -KILL -U ${action.uid}; do :; done`;
     case "note":
@@ -28,7 +29,7 @@ function asAgent(
   argv: readonly string[],
   flavour: Flavour | undefined,
 ): string {
-  const inside = `env -i HOME=${shellQuote(home)} PATH="$PATH" ${words(argv)}`;
+  const inside = `env -i HOME=${quoteWord(home)} PATH="$PATH" ${words(argv)}`;
   if (flavour?.platform === "darwin") return `sudo -n -H -u ${name} ${inside}`;
   if (flavour?.accountTools === "busybox") return `su -s /bin/sh ${name} -c ${quoteWord(inside)}`;
   return `runuser -u ${name} -- ${inside}`;
@@ -43,11 +44,4 @@ export function ownership(
   flavour: Flavour | undefined,
 ): string {
   return `${owner}:${group ?? flavour?.rootGroup ?? "root"}`;
-}
-
-/** As `shellQuote`, but line breaks stay readable, which 'single quotes' allow. */
-export function quoteWord(word: string): string {
-  if (/^-[A-Za-z0-9_.@%+=:,/-]*$/.test(word)) return word;
-  const isPlain = word.split("\n").every((line) => /^[\x20-\x7e\t]*$/.test(line));
-  return word.includes("\n") && isPlain ? `'${word.replaceAll("'", `'\\''`)}'` : word === "" ? "''" : shellQuote(word);
 }

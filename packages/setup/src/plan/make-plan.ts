@@ -8,10 +8,12 @@ import { Numbers } from "./numbers.js";
 import { AGENT_PARTS, MACHINE_PARTS } from "./parts.js";
 import { planAgents, planGroups, planHumans } from "./plan-accounts.js";
 import { planHome } from "./plan-home.js";
-import { planInboxes, planSpools, tmpfiles } from "./plan-spool.js";
+import { planInboxes, type SpoolMember } from "./plan-inboxes.js";
+import { planSpools } from "./plan-spool.js";
 import { planStale } from "./plan-stale.js";
 import { planWanted } from "./plan-wanted.js";
 import type { Planning, PlannedAgent } from "./planning.js";
+import { tmpfiles } from "./tmpfiles.js";
 
 export interface PlanOptions {
   /** Names of accounts and groups that are taken over if they are there already. @default none */
@@ -50,7 +52,6 @@ export async function makePlan(setup: Setup, machine: Machine, { adopt = [] }: P
   for (const part of MACHINE_PARTS) await planWanted(planning, await part(setup, machine));
   await planStale(planning);
   noteStrangers(planning);
-  noteChannels(planning);
   return { changes: withoutRepetition(planning.changes), conflicts: planning.conflicts, notes: planning.notes, agents };
 }
 
@@ -59,7 +60,7 @@ export async function toolsFor({ flavour }: Machine): Promise<AccountTools> {
   return (await import("../darwin/darwin-accounts.js")).darwinAccounts;
 }
 
-async function membersOf({ setup, machine }: Planning, agents: readonly PlannedAgent[]) {
+async function membersOf({ setup, machine }: Planning, agents: readonly PlannedAgent[]): Promise<SpoolMember[]> {
   const people = setup.humans.map(async ({ name, groups }) => ({ name, groups, uid: (await machine.user(name))?.uid }));
   return [
     ...agents.map(({ agent, account, exists }) => ({ ...agent, uid: exists ? account.uid : undefined })),
@@ -74,17 +75,6 @@ function noteStrangers({ setup, ledger, notes }: Planning): void {
   for (const name of known) {
     if (!wanted.has(name))
       notes.push(`${name} is no longer in ${setup.path}, and still set up: agentbus setup remove ${name}`);
-  }
-}
-
-/** The kernel cannot tell a socket or a pipe of the bus from what every program needs to start another. */
-function noteChannels({ setup, notes }: Planning): void {
-  for (const { name, channels } of setup.agents) {
-    const unwanted = (["sockets", "pipes"] as const).filter((kind) => !channels[kind]);
-    if (unwanted.length === 0) continue;
-    notes.push(
-      `${name} shall use no ${unwanted.join(" and no ")}: its own programs have to heed that, the kernel does not enforce it`,
-    );
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Account } from "../machine.js";
-import type { AgentSetup } from "../setup.js";
+import { asRootCommand, fileArgument } from "../own-command.js";
+import type { AgentSetup, Setup } from "../setup.js";
 import { supplementaryGroups } from "../system/account-lists.js";
 import { defaultShell, type Planning, type PlannedAgent } from "./planning.js";
 
@@ -109,15 +110,14 @@ async function claimGroup(planning: Planning, name: string, agent?: string) {
 }
 
 function adopt(
-  { adopt: wanted, changes, conflicts }: Planning,
+  { adopt: wanted, changes, conflicts, setup }: Planning,
   id: string,
   origin: { readonly key: string; readonly name: string; readonly id: number; readonly agent?: string },
   problem: string,
 ) {
   const { name, ...entry } = origin;
   if (!wanted.has(name)) {
-    const fix = `agentbus setup apply --adopt ${name}, if it is meant; removal will leave it there. Or choose another name`;
-    conflicts.push({ id, problem, fix });
+    conflicts.push({ id, problem, fix: adoptFix([name], setup), adoptable: name });
     return "foreign";
   }
   const what = entry.key.startsWith("group:") ? "group" : "account";
@@ -129,6 +129,14 @@ function adopt(
     hasTakenEffect: () => Promise.resolve(true),
   });
   return "adopted";
+}
+
+/** What takes over what is there already. */
+export function adoptFix(names: readonly string[], { path }: Setup): string {
+  const options = names.map((name) => ` --adopt ${name}`).join("");
+  const command = asRootCommand(`setup apply${fileArgument(path)}${options}`);
+  const [it, another] = names.length === 1 ? ["it is", "another name"] : ["they are", "other names"];
+  return `if ${it} meant: ${command}; removal will leave ${names.length === 1 ? "it" : "them"} there. Or choose ${another} in ${path}`;
 }
 
 /** useradd would take whatever is there for the home: a directory of somebody else, or a link to one. */

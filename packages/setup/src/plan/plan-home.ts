@@ -4,7 +4,7 @@ import { READ_LINES } from "../services/environment-loader.js";
 import { requireRootsDirectories, UnsafePath } from "../system/root-file.js";
 import { script, succeeds, unseen } from "./as-agent.js";
 import type { Change } from "./change.js";
-import { quoteWord } from "./command-text.js";
+import { quoteWord } from "./shell-word.js";
 import type { PlannedAgent, Planning } from "./planning.js";
 
 /** A home: its mode by root, without following anything; what is in it, as the agent. */
@@ -172,10 +172,18 @@ function environmentFile(machine: Machine, planned: PlannedAgent): Change {
   };
 }
 
+/** Where git keeps what is of one account; git would wait for a FIFO there, as long as nobody writes to it. */
+const REQUIRE_GIT_FILES = [
+  "for file in .gitconfig .config/git/config; do",
+  '  if test -e "$file" && test ! -f "$file"; then echo "$HOME/$file is no file" >&2; exit 1; fi',
+  "done",
+];
+
 function gitIdentity(machine: Machine, planned: PlannedAgent): Change[] {
   const { name, git } = planned.agent;
   if (git === undefined || machine.which("git") === undefined) return [];
   const check = [
+    ...REQUIRE_GIT_FILES,
     'test "$(git config --global --get user.name)" = "$1"',
     'test "$(git config --global --get user.email)" = "$2"',
   ];
@@ -183,7 +191,7 @@ function gitIdentity(machine: Machine, planned: PlannedAgent): Change[] {
     `$ git config --global user.name ${quoteWord(git.name)}`,
     `$ git config --global user.email ${quoteWord(git.email)}`,
   ];
-  const write = ['git config --global user.name "$1"', 'git config --global user.email "$2"'];
+  const write = [...REQUIRE_GIT_FILES, 'git config --global user.name "$1"', 'git config --global user.email "$2"'];
   return [
     {
       id: `${name}/git`,

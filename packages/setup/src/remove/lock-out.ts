@@ -22,12 +22,15 @@ export function lockingOut(machine: Machine, { name, uid }: Account): Change[] {
       },
     });
   }
-  if (machine.flavour.hasSystemd && machine.stat(`/var/lib/systemd/linger/${name}`) !== undefined) {
+  const linger = `/var/lib/systemd/linger/${name}`;
+  if (machine.flavour.hasSystemd && machine.stat(linger) !== undefined) {
+    // Where logind does not run, nothing lingers but the file.
+    const script = 'loginctl disable-linger "$1" || rm -f "$2"';
     changes.push({
       id: `${name}/lingering`,
       title: `end what systemd keeps running for ${name}`,
-      action: { kind: "run", argv: ["loginctl", "disable-linger", name] },
-      hasTakenEffect: (on) => Promise.resolve(on.stat(`/var/lib/systemd/linger/${name}`) === undefined),
+      action: { kind: "run", argv: ["sh", "-c", script, "sh", name, linger] },
+      hasTakenEffect: (on) => Promise.resolve(on.stat(linger) === undefined),
     });
   }
   if (machine.flavour.platform === "darwin") {
@@ -39,7 +42,7 @@ export function lockingOut(machine: Machine, { name, uid }: Account): Change[] {
       hasTakenEffect: () => Promise.resolve(true),
     });
   }
-  return [...changes, ...jobsRemoval(machine, name, uid, "jobs")];
+  return [...changes, ...jobsRemoval(machine, { name, uid, id: "jobs", when: "" })];
 }
 
 /**
@@ -54,7 +57,7 @@ export function killing(machine: Machine, { name, uid, gid }: Account): Change[]
       action: { kind: "kill", name, uid, gid },
       hasTakenEffect: async (on) => (await processesOf(on, uid)).length === 0,
     },
-    ...jobsRemoval(machine, name, uid, "later-jobs"),
+    ...jobsRemoval(machine, { name, uid, id: "later-jobs", when: "once more " }),
   ];
 }
 
@@ -64,7 +67,10 @@ export function processesId(name: string): string {
 }
 
 /** Files that cron and at would start something from: named after the account, or owned by it. */
-function jobsRemoval(machine: Machine, name: string, uid: number, id: string): Change[] {
+function jobsRemoval(
+  machine: Machine,
+  { name, uid, id, when }: { name: string; uid: number; id: string; when: string },
+): Change[] {
   const isThere = (dir: string) => machine.stat(dir)?.isDirectory() === true;
   const places = [
     ...CRONTABS.filter(isThere).map((dir) => ["find", dir, "-maxdepth", "1", "-type", "f", "-name", name]),
@@ -72,7 +78,7 @@ function jobsRemoval(machine: Machine, name: string, uid: number, id: string): C
   ];
   return places.map((find) => ({
     id: `${name}/${id}:${find[1] ?? ""}`,
-    title: `remove what ${name} has in ${find[1] ?? ""}`,
+    title: `look ${when}for jobs of ${name} in ${find[1] ?? ""}, and remove them`,
     action: { kind: "run", argv: [...find, "-delete"] },
     ifStill: true,
     hasTakenEffect: async (on) => on.access === "root" && (await on.run(find)).stdout === "",

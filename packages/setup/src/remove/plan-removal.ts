@@ -3,10 +3,10 @@ import type { Account, Machine } from "../machine.js";
 import type { AccountTools } from "../plan/account-tools.js";
 import type { Change } from "../plan/change.js";
 import { toolsFor } from "../plan/make-plan.js";
-import { SPOOLS_DIR } from "../plan/plan-spool.js";
+import { SPOOLS_DIR } from "../spool-place.js";
 import { homeRemoval, type HomeFate } from "./remove-home.js";
 import { killing, lockingOut, processesId } from "./lock-out.js";
-import { agentSpoolRemoval, spoolRemoval } from "./remove-spool.js";
+import { agentSpoolRemoval, spoolRemoval, unbarringId } from "./remove-spool.js";
 import { fileRemoval, reloading, undoing } from "./undo.js";
 
 export interface RemovalOptions {
@@ -88,8 +88,9 @@ async function removalOfAgent(removing: Removing, name: string): Promise<Change[
   if (uid !== undefined) changes.push(...agentSpoolRemoval(machine, name, uid, isOurs));
   if (isOurs) {
     if (uid !== undefined) changes.push(...homeRemoval(removing, name, uid, account?.home));
+    const groups = machine.list(SPOOLS_DIR) ?? [];
     // Whoever got its uid before the last of its processes ends would share it with that.
-    const needs = [processesId(name)];
+    const needs = [processesId(name), ...groups.map((group) => unbarringId(name, group))];
     const removal = account === undefined ? [] : await tools.removeAccount(machine, account);
     changes.push(...removal.map((change) => ({ ...change, needs })));
   } else if (account !== undefined) {

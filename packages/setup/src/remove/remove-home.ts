@@ -1,7 +1,7 @@
 import { stateDir } from "../ledger.js";
 import type { Machine } from "../machine.js";
 import type { Change } from "../plan/change.js";
-import { quoteWord } from "../plan/command-text.js";
+import { quoteWord } from "../plan/shell-word.js";
 import { processesId } from "./lock-out.js";
 import type { Removing } from "./plan-removal.js";
 

@@ -1,8 +1,10 @@
+import { CHANNEL_KINDS } from "@agentbus/core";
 import type { Origin } from "../ledger.js";
 import type { Machine } from "../machine.js";
 import type { Change } from "../plan/change.js";
-import { pathOf, SPOOLS_DIR } from "../plan/plan-spool.js";
+import { initArguments, SPOOLS_DIR, spoolDirOf } from "../spool-place.js";
 import { words } from "../plan/command-text.js";
+import { spoolFileOf } from "../plan/spool-drift.js";
 import { deletionOf } from "./remove-home.js";
 
 /**
@@ -12,11 +14,33 @@ import { deletionOf } from "./remove-home.js";
 export function agentSpoolRemoval(machine: Machine, name: string, uid: number, isOurs: boolean): Change[] {
   const changes: Change[] = [];
   for (const group of machine.list(SPOOLS_DIR) ?? []) {
-    if (machine.stat(pathOf(group))?.isDirectory() !== true) continue;
+    if (machine.stat(spoolDirOf(group))?.isDirectory() !== true) continue;
+    changes.push(...unbarring(machine, group, name));
     changes.push(...ownRemoval(machine, group, name, uid));
     if (isOurs) changes.push(messageRemoval(group, name, uid));
   }
   return changes;
+}
+
+/** So that a later account of this name is not barred without a word, and what root keeps shut for this one is its own to be removed. */
+function unbarring(machine: Machine, group: string, name: string): Change[] {
+  const bars = (on: Machine) =>
+    CHANNEL_KINDS.filter((kind) => spoolFileOf(on, group)?.barred?.[kind]?.includes(name) === true);
+  const options = bars(machine).flatMap((channel) => ["--unbar", `${name}:${channel}`]);
+  if (options.length === 0) return [];
+  return [
+    {
+      id: unbarringId(name, group),
+      title: `forget that ${name} is barred from channels in ${group}`,
+      action: { kind: "run", argv: ["agentbus", ...initArguments(group), ...options] },
+      hasTakenEffect: (on) => Promise.resolve(bars(on).length === 0),
+    },
+  ];
+}
+
+/** While its account is there, so that what is given back has an owner. */
+export function unbarringId(name: string, group: string): string {
+  return `${name}/unbarred-in-${group}`;
 }
 
 /**
@@ -24,7 +48,7 @@ export function agentSpoolRemoval(machine: Machine, name: string, uid: number, i
  * make more than there was when the removal was planned. The directories are root's and sticky, so nobody can exchange an entry.
  */
 function ownRemoval(machine: Machine, group: string, name: string, uid: number): Change[] {
-  const dirs = ["subscriptions", "outbox", "run", "pipes", "queues"].map((part) => pathOf(group, part));
+  const dirs = ["subscriptions", "outbox", "run", "pipes", "queues"].map((part) => spoolDirOf(group, part));
   const areThere = dirs.filter((dir) => machine.stat(dir)?.isDirectory() === true);
   // Without one, find would look where it is started.
   if (areThere.length === 0) return [];
@@ -37,6 +61,10 @@ function ownRemoval(machine: Machine, group: string, name: string, uid: number):
         argv: [
           ...["find", ...areThere, "-mindepth", "1", "-maxdepth", "1", "-user", String(uid)],
           ...["-exec", ...stubbornDeletion(machine, uid), "{}", ";"],
+        ],
+        inShort: [
+          `$ find ${areThere.join(" ")} -mindepth 1 -maxdepth 1 -user ${uid} -exec ${words(deletionOf(machine, ["{}"]))} ";"`,
+          "  (what others fill faster than that empties it is closed to them first)",
         ],
       },
       ifStill: true,
@@ -63,7 +91,7 @@ function ofUid(machine: Machine, dir: string, uid: number): string[] {
 
 /** find -delete goes by descriptors, so nobody can lead it out of the spool. */
 function messageRemoval(group: string, name: string, uid: number): Change {
-  const find = ["find", pathOf(group), "-xdev", "-user", String(uid)];
+  const find = ["find", spoolDirOf(group), "-xdev", "-user", String(uid)];
   return {
     id: `${name}/messages-${group}`,
     title: `remove what ${name} has sent in ${group} and nobody has taken`,
@@ -79,7 +107,7 @@ function messageRemoval(group: string, name: string, uid: number): Change {
 
 /** A spool that setup made goes as a whole; one that was there before stays. */
 export function spoolRemoval(machine: Machine, group: string, how: Origin["how"]): Change[] {
-  const path = pathOf(group);
+  const path = spoolDirOf(group);
   if (how !== "made" || machine.stat(path) === undefined) return [];
   return [
     {

@@ -4,6 +4,7 @@ import { withLock } from "../apply/lock.js";
 import { perform, type Workshop } from "../apply/perform.js";
 import { Ledger } from "../ledger.js";
 import type { Machine } from "../machine.js";
+import { quoteWord } from "../plan/shell-word.js";
 import { filesOf } from "./other-files.js";
 import { knownAgents, planRemoval, type Removal, type RemovalOptions } from "./plan-removal.js";
 
@@ -49,7 +50,7 @@ export async function removeSetup(machine: Machine, options: RemoveOptions): Pro
     onFailure = () => undefined,
     looksForFiles = true,
   } = options;
-  requireRoot(machine, "remove");
+  requireRoot(machine, `remove ${agents?.map(quoteWord).join(" ") ?? "--all"}`);
   return withLock(machine, async () => {
     const ledger = Ledger.read(machine);
     const removal = await planRemoval(machine, agents ?? knownAgents(ledger), agents === undefined, { at, home });

@@ -1,6 +1,6 @@
 import type { Account } from "../machine.js";
 import type { AgentSetup, LimitsSetup, ServiceSetup } from "../setup.js";
-import { pathOf } from "../plan/plan-spool.js";
+import { spoolDirOf } from "../spool-place.js";
 import { withEnvironment } from "./environment-loader.js";
 import { execWord, unitText } from "./unit-words.js";
 
@@ -83,7 +83,7 @@ function hardened(agent: ServedAgent, home: string): string[] {
     "CapabilityBoundingSet=",
     "AmbientCapabilities=",
     "ProtectSystem=strict",
-    `ReadWritePaths=${agent.groups.map((group) => pathOf(group)).join(" ")}`,
+    `ReadWritePaths=${agent.groups.map((group) => spoolDirOf(group)).join(" ")}`,
     ...ownPlaces(agent, home),
     "PrivateTmp=yes",
     "PrivateDevices=yes",

@@ -1,3 +1,4 @@
+import { asRootCommand } from "../own-command.js";
 import type { SudoCheck } from "./sudo-check.js";
 
 /** Whether sudo grants what agentbus.json says, and nothing else, and nothing speaks against that. */
@@ -18,7 +19,7 @@ export function sudoCheckText(check: SudoCheck): string[] {
     grants.length === 0 ? `${agent} may do nothing with sudo.` : `${agent} may, with sudo:`,
     ...allowed,
     ...section(
-      "In agentbus.json, and not in force (sudo agentbus setup apply):",
+      `In agentbus.json, and not in force (${asRootCommand("setup apply")}):`,
       missing.map(({ command, runAs }) => `as ${runAs}: ${command.join(" ")}`),
     ),
     ...section(

@@ -1,5 +1,6 @@
 import type { Check } from "./check.js";
 import { accountsProbed, ofAccount, ofSpoolGroups } from "./checks/account.js";
+import { ofChannels } from "./checks/channels.js";
 import { ofHumans } from "./checks/humans.js";
 import { ofLogin } from "./checks/login.js";
 import { ofOtherAgents } from "./checks/other-agents.js";
@@ -27,5 +28,6 @@ export const FAMILIES: readonly Family[] = [
   { title: "sudo", checks: ofSudo },
   { title: "Ways around", checks: ofWaysAround },
   { title: "Messages of others", checks: ofSpool },
+  { title: "Channels", checks: ofChannels },
   { title: "What must work", checks: ofOwnBus },
 ];

@@ -2,6 +2,7 @@
 import { shellQuote } from "@agentbus/core";
 import type { Account, Flavour } from "../machine.js";
 import type { Setup } from "../setup.js";
+import { initArguments } from "../spool-place.js";
 
 /** What agentbus itself brings back to what the file says. */
 export function applyCommand(setup: Setup): string {
@@ -10,6 +11,11 @@ export function applyCommand(setup: Setup): string {
 
 export function planCommand(setup: Setup): string {
   return `agentbus setup plan ${shellQuote(setup.path)}`;
+}
+
+/** What brings back the owners and modes of a spool's own directories. */
+export function repairCommand(group: string): string {
+  return ["agentbus", ...initArguments(group)].join(" ");
 }
 
 /** In a directory of an account, root could be led elsewhere by a link that the account puts there. */

@@ -22,7 +22,8 @@ export function renderVerdict(verdict: Verdict, options: RenderOptions = {}): st
     lines.push("", title);
     for (const check of checks) lines.push(...renderCheck(check, verdict, columns, paint));
   }
-  return [...lines.slice(1), "", summaryOf(verdict)];
+  const isWhole = FAMILIES.every(({ checks }) => checks.every((check) => wasTried(check, verdict)));
+  return [...lines.slice(1), "", summaryOf(verdict), ...(isWhole ? [] : ["- is what there was nothing to try on"])];
 }
 
 /** One object a line for programs: the findings, then what passed. */
@@ -32,11 +33,15 @@ export function verdictRecords({ findings, passed }: Verdict): object[] {
 
 type Paint = NonNullable<RenderOptions["paint"]>;
 
-function renderCheck({ id, sentence }: Check, { findings, passed }: Verdict, columns: number, paint: Paint): string[] {
-  const found = findings.filter(({ check }) => check === id);
+function wasTried({ id }: Check, { findings, passed }: Verdict): boolean {
+  return [...findings, ...passed].some(({ check }) => check === id);
+}
+
+function renderCheck(check: Check, verdict: Verdict, columns: number, paint: Paint): string[] {
+  const { id, sentence } = check;
+  const found = verdict.findings.filter((finding) => finding.check === id);
   const worst = (["error", "warning", "info"] as const).find((kind) => found.some(({ severity }) => severity === kind));
-  const wasTried = found.length > 0 || passed.some(({ check }) => check === id);
-  const label = worst === undefined ? (wasTried ? "ok" : "-") : worst.toUpperCase();
+  const label = worst === undefined ? (wasTried(check, verdict) ? "ok" : "-") : worst.toUpperCase();
   const margin = " ".repeat(LABEL_WIDTH);
   const head = wrap(`${sentence} (${id})`, columns - LABEL_WIDTH).map((line, index) =>
     index === 0 ? `${paint(worst ?? "ok", label.padEnd(LABEL_WIDTH))}${line}` : margin + line,

@@ -1,5 +1,6 @@
 import { BusError } from "@agentbus/core";
 import type { Machine } from "../machine.js";
+import { asRootCommand, fileArgument } from "../own-command.js";
 import type { Setup } from "../setup.js";
 import type { Check } from "./check.js";
 import { FAMILIES } from "./checks.js";
@@ -74,6 +75,6 @@ async function orUnfinished(run: () => Promise<Tried>, { setup }: Examination, a
 function needsRoot({ path }: Setup): BusError {
   return new BusError("ERR_ACCESS", "cannot verify without root: only root can act as each of the agents", {
     path,
-    fix: `sudo env "PATH=$PATH" agentbus setup verify`,
+    fix: asRootCommand(`setup verify${fileArgument(path)}`),
   });
 }

@@ -69,6 +69,9 @@ chmod 0600 "$1"' sh .config/agentbus/env codebot
 runuser -u codebot -- env -i HOME=/home/codebot PATH="$PATH" sh -c 'set -eu
 umask 077
 cd "$HOME"
+for file in .gitconfig .config/git/config; do
+  if test -e "$file" && test ! -f "$file"; then echo "$HOME/$file is no file" >&2; exit 1; fi
+done
 git config --global user.name "$1"
 git config --global user.email "$2"' sh codebot codebot@example.org
 
@@ -112,6 +115,9 @@ chmod 0600 "$1"' sh .config/agentbus/env reviewer
 runuser -u reviewer -- env -i HOME=/home/reviewer PATH="$PATH" sh -c 'set -eu
 umask 077
 cd "$HOME"
+for file in .gitconfig .config/git/config; do
+  if test -e "$file" && test ! -f "$file"; then echo "$HOME/$file is no file" >&2; exit 1; fi
+done
 git config --global user.name "$1"
 git config --global user.email "$2"' sh reviewer reviewer@example.org
 

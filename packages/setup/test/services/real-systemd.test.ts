@@ -86,14 +86,17 @@ describe("systemd itself", { skip: NEEDS_SYSTEMD }, () => {
     assert.equal(stdout.trim(), "root");
   });
 
-  test("has forgotten the agent after its removal", async (context) => {
+  test("has forgotten the agent after its removal, and that it lingers", async (context) => {
     const { machine } = await prepared(context, {});
+    const linger = "/var/lib/systemd/linger/codebot";
+    machine.must(["sh", "-c", 'mkdir -p "$(dirname "$1")" && touch "$1"', "sh", linger]);
     const { status, stdout, stderr } = machine.setup("remove", "--all", "--yes");
     assert.equal(status, 0, stdout + stderr);
     assert.match(
       machine.run(["systemctl", "show", "--property=LoadState,ActiveState", "agentbus-codebot.service"]).stdout,
       /LoadState=not-found\nActiveState=inactive/,
     );
+    assert.equal(machine.run(["test", "-e", linger]).status, 1);
     assert.equal(machine.run(["pgrep", "-u", "2000"]).stdout, "");
     assert.equal(machine.must(["ls", "/etc/systemd/system"]).includes("codebot"), false);
   });

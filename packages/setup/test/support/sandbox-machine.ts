@@ -27,6 +27,12 @@ done
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mkdir -p /var/spool/cron/crontabs
+# Where it is, everything starts that runs in it.
+cd /
+`;
+
+/** What is left to do then: to say that it is ready, and to be there until the test is over. */
+const WAIT = `
 echo ready
 exec cat
 `;
@@ -53,9 +59,13 @@ export class SandboxMachine {
     this.#pid = pid;
   }
 
-  static async make(context: TestContext): Promise<SandboxMachine> {
+  /**
+   * @param wait what its first process does when all is prepared, in sh: it says "ready" and stays; what is its root then is everybody's
+   * @param args for that script, from $2 on; $1 is the repository
+   */
+  static async make(context: TestContext, wait = WAIT, args: readonly string[] = []): Promise<SandboxMachine> {
     const isolate = ["--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "private"];
-    const holder = spawn("unshare", [...isolate, "sh", "-c", PREPARE, "sh", REPOSITORY], {
+    const holder = spawn("unshare", [...isolate, "sh", "-c", `${PREPARE}\n${wait}`, "sh", REPOSITORY, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
     });
     context.after(() => end(holder));
@@ -125,7 +135,7 @@ export class SandboxMachine {
   }
 
   get #enter(): string[] {
-    return ["--target", String(this.#pid), "--mount", "--pid", "--wd=/", "--"];
+    return ["--target", String(this.#pid), "--mount", "--pid", "--root", "--wd", "--"];
   }
 
   /** Whether it still runs. */
@@ -134,14 +144,16 @@ export class SandboxMachine {
   }
 }
 
+/** Prints a group file with the members of each group in order, which says nothing. */
+export const SORTED_MEMBERS = `awk -F: -v OFS=: '{ n = split($4, m, ","); for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (m[j] < m[i]) { t = m[i]; m[i] = m[j]; m[j] = t }
+      $4 = ""; for (i = 1; i <= n; i++) $4 = $4 (i > 1 ? "," : "") m[i]; print }'`;
+
 /** A script for sh that prints what `snapshot` gives. */
 export const SNAPSHOT = `
 for file in passwd group shadow gshadow subuid subgid; do
   echo "== /etc/$file"
   case $file in
-    # The order of members says nothing.
-    group|gshadow) awk -F: -v OFS=: '{ n = split($4, m, ","); for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (m[j] < m[i]) { t = m[i]; m[i] = m[j]; m[j] = t }
-      $4 = ""; for (i = 1; i <= n; i++) $4 = $4 (i > 1 ? "," : "") m[i]; print }' /etc/$file ;;
+    group|gshadow) ${SORTED_MEMBERS} /etc/$file ;;
     *) cat /etc/$file ;;
   esac
 done

@@ -25,10 +25,23 @@ export const NEEDS_SYSTEMD: string | false =
     ? false
     : "needs a cgroup namespace and cgroup2, to run systemd in");
 
-/** Its own cgroup first, so that all that systemd makes lies below it and can be removed again. */
+const CGROUP_DIR = "/sys/fs/cgroup";
+/** Hierarchies of cgroup v1 that systemd makes groups in, where they are the ones that have the controllers; cpuset needs to be told more. */
+const V1_HIERARCHIES = ["memory", "pids", "cpu", "cpuacct", "blkio", "devices", "freezer", "systemd"];
+
+/** The version of cgroups that can limit memory and tasks here; undefined: none can. */
+const CONTROLLERS = controllersHere();
+
+/** What `test(name, { skip })` takes, for what systemd limits by cgroups. */
+export const NEEDS_CONTROLLERS: string | false =
+  NEEDS_SYSTEMD ||
+  (CONTROLLERS === undefined ? "needs the cgroup controllers memory and pids, of either version" : false);
+
+/** Its own cgroups first, so that all that systemd makes lies below them and can be removed again. */
 const PREPARE = `
 set -e
-echo $$ > "$2/cgroup.procs"
+for dir in $2; do echo $$ > "$dir/cgroup.procs"; done
+export HIERARCHIES="$3"
 exec unshare --cgroup sh -c '
 set -e
 mount -t tmpfs -o mode=755 tmpfs /mnt
@@ -42,8 +55,14 @@ mount --bind /mnt/etc /etc
 mount --bind "$1" /mnt/agentbus
 for dir in /home /var/spool /var/lib /var/log /var/mail /run; do mount -t tmpfs -o mode=755 tmpfs "$dir"; done
 mount -t tmpfs -o mode=1777 tmpfs /tmp
-mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
-mount -t cgroup2 none /sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs ${CGROUP_DIR}
+if test -z "$HIERARCHIES"; then mount -t cgroup2 none ${CGROUP_DIR}; fi
+for name in $HIERARCHIES; do
+  mkdir ${CGROUP_DIR}/$name
+  case $name in systemd) option=none,name=systemd ;; *) option=$name ;; esac
+  mount -t cgroup -o $option none ${CGROUP_DIR}/$name
+done
+if test -n "$HIERARCHIES"; then mkdir ${CGROUP_DIR}/unified && mount -t cgroup2 none ${CGROUP_DIR}/unified; fi
 mkdir -p /run/lock /var/spool/cron/crontabs
 printf "[Unit]\\nDescription=nothing\\nDefaultDependencies=no\\n" > /etc/systemd/system/abt-idle.target
 exec env -i PATH="$PATH" container=unshare ${SYSTEMD} --system --unit=abt-idle.target --log-target=console --log-level=warning --show-status=no
@@ -59,11 +78,14 @@ export class SystemdMachine {
     this.#pid = pid;
   }
 
-  static async boot(context: TestContext): Promise<SystemdMachine> {
+  /** @param hasControllers whether systemd can limit memory and tasks in it; see NEEDS_CONTROLLERS @default false */
+  static async boot(context: TestContext, hasControllers = false): Promise<SystemdMachine> {
+    const hierarchies = hasControllers && CONTROLLERS === "v1" ? V1_HIERARCHIES : [];
     const mountPoint = fs.mkdtempSync(join(tmpdir(), "abt-cgroup-"));
     must("mount", "-t", "cgroup2", "none", mountPoint);
-    const cgroup = join(mountPoint, `abt-${randomBytes(4).toString("hex")}`);
-    fs.mkdirSync(cgroup);
+    const name = `abt-${randomBytes(4).toString("hex")}`;
+    const cgroups = [mountPoint, ...hierarchies.map((each) => join(CGROUP_DIR, each))].map((dir) => join(dir, name));
+    for (const cgroup of cgroups) fs.mkdirSync(cgroup);
     const isolate = [
       "--mount",
       "--pid",
@@ -75,15 +97,19 @@ export class SystemdMachine {
       "--propagation",
       "private",
     ];
-    const holder = spawn("unshare", [...isolate, "sh", "-c", PREPARE, "sh", REPOSITORY, cgroup], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const holder = spawn(
+      "unshare",
+      [...isolate, "sh", "-c", PREPARE, "sh", REPOSITORY, cgroups.join(" "), hierarchies.join(" ")],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     let said = "";
     for (const stream of [holder.stdout, holder.stderr])
       stream.setEncoding("utf8").on("data", (text: string) => (said += text));
     context.after(async () => {
       await end(holder);
-      await removeCgroup(cgroup);
+      for (const cgroup of cgroups) await removeCgroup(cgroup);
       must("umount", mountPoint);
       fs.rmdirSync(mountPoint);
     });
@@ -151,4 +177,14 @@ async function removeCgroup(dir: string): Promise<void> {
 function must(command: string, ...args: string[]): void {
   const { status, stderr } = spawnSync(command, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stderr}`);
+}
+
+function controllersHere(): "v1" | "v2" | undefined {
+  if (V1_HIERARCHIES.every((name) => fs.existsSync(`${CGROUP_DIR}/${name}/tasks`))) return "v1";
+  try {
+    const given = fs.readFileSync(`${CGROUP_DIR}/cgroup.subtree_control`, "utf8").trim().split(" ");
+    return given.includes("memory") && given.includes("pids") ? "v2" : undefined;
+  } catch {
+    return undefined;
+  }
 }

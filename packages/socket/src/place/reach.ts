@@ -10,10 +10,11 @@ import { requireShortPath, socketFileOf, type SocketAddress } from "./socket-pat
  * the socket in it have to be that account's, and so has the process that listens, by the kernel's word. A file proves little by
  * itself, since whoever may write to a directory can rename a socket into it, and what listens behind a file may have changed hands.
  * @param uid of the account
- * @throws BusError ERR_NO_PEER when nobody serves it, ERR_BUSY when too many connect to it, ERR_SQUATTED when somebody else does, ERR_ACCESS, ERR_PATH_TOO_LONG, ERR_IO
+ * @throws BusError ERR_NO_PEER when nobody serves it, ERR_BARRED when it may not or this account may not, ERR_BUSY when too many connect to it, ERR_SQUATTED when somebody else does, ERR_ACCESS, ERR_PATH_TOO_LONG, ERR_IO
  */
 export async function reach(host: ChannelHost, native: Native, address: SocketAddress, uid: number): Promise<Socket> {
   const { user, name } = address;
+  host.requireNotBarred("sockets", user);
   const file = socketFileOf(name);
   const path = `${host.spool.path}/run/${user}/${file}`;
   requireShortPath(path, host.spool.path);

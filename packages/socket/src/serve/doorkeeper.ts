@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { ChannelHost, ChannelRefusalReason, Sender, SocketAllowance } from "@agentbus/core";
 import type { Account, Accounts } from "./accounts.js";
-import { farewellFrame, type Farewell } from "../wire/hello.js";
+import { farewellFrame } from "../wire/hello.js";
 import type { Native } from "../place/native.js";
 import { peerOf, type Peer } from "../place/peer.js";
 
@@ -54,6 +54,9 @@ export class Doorkeeper {
       if (sender === undefined) {
         return this.#turnAway(socket, account, "not-allowed", `uid ${peer.uid} has no name at the moment`, sender);
       }
+      if (this.#host.isBarred("sockets", sender.user)) {
+        return this.#turnAway(socket, account, "barred", `${sender.user} may use no sockets in this spool`, sender);
+      }
       if (!hasRoom) {
         return this.#turnAway(socket, account, "too-many", this.#accounts.fullness, sender);
       }
@@ -92,32 +95,37 @@ export class Doorkeeper {
   #turnAway(
     socket: Socket,
     account: Account | undefined,
-    reason: TurningAway,
+    why: TurningAway,
     detail: string,
     sender: Sender | undefined,
   ): TurnedAway {
     if (account !== undefined) socket.once("close", () => this.leave(account));
-    socket.end(farewellTo(reason, detail));
+    socket.end(farewellTo(why, detail));
     // What it says is dropped, until it has heard.
     socket.resume();
     setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
-    return { reason, detail, sender };
+    return { reason: why === "too-many" ? why : "not-allowed", detail, sender };
   }
 
   /**
    * Without keeping it until it has heard: an empty socket takes the word at once, and keeps it for a peer that reads before it writes, as
    * clients do. One that writes first may get EPIPE instead.
    */
-  #turnAwayNow(socket: Socket, reason: TurningAway, detail: string, sender: Sender | undefined): TurnedAway {
+  #turnAwayNow(
+    socket: Socket,
+    reason: TurnedAway["reason"] & TurningAway,
+    detail: string,
+    sender: Sender | undefined,
+  ): TurnedAway {
     socket.end(farewellTo(reason, detail));
     socket.destroy();
     return { reason, detail, sender };
   }
 }
 
-type TurningAway = "not-allowed" | "too-many";
+const CODES = { "not-allowed": "ERR_ACCESS", barred: "ERR_BARRED", "too-many": "ERR_BUSY" } as const;
 
-const CODES: Readonly<Record<TurningAway, Farewell["code"]>> = { "not-allowed": "ERR_ACCESS", "too-many": "ERR_BUSY" };
+type TurningAway = keyof typeof CODES;
 
 function farewellTo(reason: TurningAway, message: string): string {
   return farewellFrame({ code: CODES[reason], message });

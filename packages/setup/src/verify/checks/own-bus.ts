@@ -4,7 +4,7 @@ import type { AgentCheck, MachineCheck } from "../check.js";
 import type { Trouble } from "../finding.js";
 
 import { applyCommand, planCommand } from "../mend.js";
-import { spoolDirOf } from "../spool-dir.js";
+import { spoolDirOf } from "../../spool-place.js";
 import { membersOf, withBus } from "../with-bus.js";
 
 /** Longer than any delivery takes. */
@@ -83,7 +83,7 @@ export const ofOwnBus: readonly (AgentCheck | MachineCheck)[] = [
       const open = changes.map(({ id, title }): Trouble => {
         return {
           severity: "warning",
-          message: `apply would ${title}`,
+          message: `apply would take this step: ${title}`,
           evidence: `planned ${id}`,
           fix: applyCommand(setup),
         };

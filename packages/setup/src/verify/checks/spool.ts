@@ -2,9 +2,9 @@ import { shellQuote } from "@agentbus/core";
 import type { MachineCheck } from "../check.js";
 import type { Examination, ProbedAgent } from "../examination.js";
 import type { Tried, Trouble } from "../finding.js";
-import { asAccount } from "../mend.js";
+import { asAccount, repairCommand } from "../mend.js";
 import type { Attempt } from "../probe/attempt.js";
-import { initCommand, spoolDirOf } from "../spool-dir.js";
+import { spoolDirOf } from "../../spool-place.js";
 import { allowedOf, listed, untriedOf } from "../trials.js";
 import { membersOf, withBus, type Member, type SeatedMember } from "../with-bus.js";
 
@@ -62,7 +62,7 @@ export const ofSpool: readonly MachineCheck[] = [
             agent: member.name,
             message: `${member.name} can take or change what ${other.name} has sent in ${group}`,
             evidence: `was allowed: ${listed(done)}`,
-            fix: initCommand(group),
+            fix: repairCommand(group),
           });
         }
         return troubles;
@@ -134,7 +134,7 @@ async function tryFromOutside(
       agent: name,
       message: `${name} gets into the spool of ${group} without being in that group`,
       evidence: `was allowed: ${listed(done)}`,
-      fix: initCommand(group),
+      fix: repairCommand(group),
     },
   ];
 }

@@ -3,7 +3,7 @@ import type { Machine } from "../../machine.js";
 import type { AgentCheck, MachineCheck } from "../check.js";
 import type { Examination } from "../examination.js";
 import type { Trouble } from "../finding.js";
-import { SPOOLS_DIR } from "../../plan/plan-spool.js";
+import { SPOOLS_DIR } from "../../spool-place.js";
 import { asAccount } from "../mend.js";
 
 const SEARCH_WITHIN_MS = 20_000;

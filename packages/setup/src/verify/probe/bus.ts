@@ -125,7 +125,12 @@ export async function leaveBus(group: string): Promise<void> {
   await seat.bus.close();
 }
 
-function moveAway(path: string): void {
+/** The bus of a group that this account has joined. */
+export function busOf(group: string): Bus {
+  return seatIn(group).bus;
+}
+
+export function moveAway(path: string): void {
   const away = `${path}.moved`;
   fs.renameSync(path, away);
   fs.renameSync(away, path);

@@ -1,7 +1,7 @@
 import { isBusError } from "@agentbus/core";
 import { become, type Identity } from "../../system/become.js";
 import { endLentProcess } from "./processes.js";
-import { rehearseBus } from "../../system/rehearse-bus.js";
+import { rehearseBus, rehearseChannels } from "../../system/rehearse-bus.js";
 import { tasks } from "./tasks.js";
 
 export interface Question {
@@ -28,6 +28,7 @@ export async function runProbe(identity: Identity): Promise<void> {
   const released = new Promise((resolve) => process.once("disconnect", resolve));
   try {
     await rehearseBus();
+    await rehearseChannels();
     become(identity);
     process.on("message", (question: Question) => void answer(question));
     reply({ id: 0, result: process.pid });

@@ -1,0 +1,96 @@
+/** What is applied and removed, and a script for sh that prints all that is to be compared. */
+interface Round {
+  readonly setup: unknown;
+  readonly snapshot: string;
+}
+
+export interface RoundOfFaults {
+  /** How many places there were to stop at. */
+  readonly moments: number;
+  /** What was not as it should be afterwards. */
+  readonly problems: readonly string[];
+}
+
+/** What the modules below begin with: one setup, and a place to stop it at. */
+const preamble = ({ setup, snapshot }: Round) => `
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import { applySetup, parseSetup, removeSetup, SystemMachine } from "/mnt/agentbus/packages/setup/dist/index.js";
+const setup = parseSetup(${JSON.stringify(JSON.stringify(setup))}, "/tmp/agentbus.json");
+const agentbus = [process.execPath, "/mnt/agentbus/packages/cli/bin/agentbus.cjs"];
+const machine = await SystemMachine.look();
+class Stopped extends Error {}
+let moments = [];
+function stopAt(number) {
+  let count = 0;
+  return ({ change, at }) => {
+    if (at !== "noted" && at !== "acted") return;
+    moments[count] = change.id + " " + at;
+    if (count++ === number) throw new Stopped();
+  };
+}
+const apply = (number = -1) => applySetup(setup, machine, { agentbus, onMoment: stopAt(number) });
+const remove = (number = -1) => removeSetup(machine, { agentbus, home: "delete", looksForFiles: false, onMoment: stopAt(number) });
+const snapshot = () => execFileSync("sh", ["-c", ${JSON.stringify(snapshot)}], { encoding: "utf8" });
+async function stopped(task) {
+  try { await task; return false; } catch (error) { if (error instanceof Stopped) return true; throw error; }
+}
+/** The ledger keeps retired uids; forgotten here, so that each round gets the same. */
+const forget = () => fs.rmSync("/var/lib/agentbus", { recursive: true, force: true });
+const before = snapshot();
+const result = { moments: 0, problems: [] };
+const expect = (what, actual, wanted) => {
+  if (actual !== wanted) result.problems.push(what + " after " + moments.at(-1) + "\\n" + difference(actual, wanted));
+};
+function difference(actual, wanted) {
+  const [a, w] = [new Set(actual.split("\\n")), new Set(wanted.split("\\n"))];
+  return [...[...a].filter((line) => !w.has(line)).map((line) => "+" + line), ...[...w].filter((line) => !a.has(line)).map((line) => "-" + line)].join("\\n");
+}
+`;
+
+/**
+ * An ES module for `SandboxMachine.module`: apply is stopped at each of its moments in turn, applied again and removed. It prints a
+ * `RoundOfFaults`.
+ */
+export const applyStopped = (round: Round): string => `${preamble(round)}
+await apply();
+const wanted = snapshot();
+await remove();
+expect("removed", snapshot(), before);
+forget();
+for (let number = 0; ; number++) {
+  moments = [];
+  if (!(await stopped(apply(number)))) break;
+  result.moments++;
+  await apply();
+  expect("applied again", snapshot(), wanted);
+  const { plan } = await apply();
+  if (plan.changes.length > 0) result.problems.push("a third apply changes " + plan.changes.map(({ id }) => id));
+  await remove();
+  expect("removed", snapshot(), before);
+  forget();
+}
+console.log(JSON.stringify(result));
+`;
+
+/** The same for removal. */
+export const removalStopped = (round: Round): string => `${preamble(round)}
+for (let number = 0; ; number++) {
+  await apply();
+  fs.writeFileSync("/home/codebot/work", "work");
+  moments = [];
+  const wasStopped = await stopped(remove(number));
+  if (wasStopped) {
+    result.moments++;
+    const { failures } = await remove();
+    if (failures.length > 0) result.problems.push(failures.map(({ message }) => message).join());
+  }
+  expect("removed", snapshot(), before);
+  const { retired, entries } = JSON.parse(fs.readFileSync("/var/lib/agentbus/setup.json", "utf8"));
+  if (Object.keys(entries).length > 0) result.problems.push("still in the ledger: " + Object.keys(entries) + " after " + moments.at(-1));
+  if (retired.length !== 1) result.problems.push(retired.length + " uids are retired after " + moments.at(-1));
+  forget();
+  if (!wasStopped) break;
+}
+console.log(JSON.stringify(result));
+`;
