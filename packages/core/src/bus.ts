@@ -102,7 +102,7 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
       this.#requireOpen("publish");
       return Promise.resolve(this.#publisher.publish(destination, data, options));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 
