@@ -102,6 +102,7 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
       this.#requireOpen("publish");
       return Promise.resolve(this.#publisher.publish(destination, data, options));
     } catch (error) {
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- as it was thrown
       return Promise.reject(error);
     }
   }
