@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { Leftovers } from "../leftovers.js";
 import type { Scenario } from "../scenarios/scenario.js";
-import { Lane, type Result } from "./lane.js";
+import { Lane, type LaneRound, type Result } from "./lane.js";
 
 export interface ContestOptions {
   /** Where the contestants put their files. */
@@ -28,7 +28,8 @@ export interface Outcome {
 
 /**
  * Rounds interleave, A B C A B C …, over all contestants of all scenarios that are given, each with processes and a directory of
- * its own, so that a machine that becomes slower or faster on the way does so for all.
+ * its own, so that a machine that becomes slower or faster on the way does so for all. Where they take turns, a round of all of them
+ * is one after the other in short pieces: a machine changes within seconds, too.
  */
 export async function holdContest(
   scenarios: readonly Scenario[],
@@ -50,14 +51,47 @@ export async function holdContest(
     }
     const rounds = Math.max(0, ...[...lanes.keys()].map(({ plannedRounds }) => plannedRounds));
     for (let round = 1; round <= rounds; round++) {
-      for (const lane of lanes.keys()) {
-        if (lane.isOut || round > lane.plannedRounds) continue;
+      const taking = [...lanes].filter(([lane]) => !lane.isOut && round <= lane.plannedRounds);
+      for (const [lane] of taking) {
+        if (lane.takesTurns) continue;
         report(`round ${round} of ${lane.plannedRounds}: ${lane.name}`);
         await lane.run(parentDir, leftovers);
+      }
+      for (const scenario of scenarios) {
+        const inTurns = taking.filter(([lane, of]) => of === scenario && lane.takesTurns).map(([lane]) => lane);
+        if (inTurns.length > 0) await takeTurns(inTurns, round, options, leftovers);
       }
     }
   }
   return { results: [...lanes.keys()].map((lane) => lane.result()), missing };
+}
+
+/** One round of several contestants, which all stay there, and of which one at a time sends messages. */
+async function takeTurns(
+  lanes: readonly Lane[],
+  round: number,
+  { parentDir, report }: ContestOptions,
+  leftovers: Leftovers,
+): Promise<void> {
+  const rounds: LaneRound[] = [];
+  for (const lane of lanes) {
+    report(`round ${round} of ${lane.plannedRounds}: ${lane.name}`);
+    const begun = await lane.begin(parentDir, leftovers);
+    if (begun !== undefined) rounds.push(begun);
+  }
+  const turns = Math.max(...lanes.map((lane) => lane.turns));
+  for (let turn = 0; turn < turns; turn++) {
+    // Nobody always comes after the same one, who may have left a processor awake, or its cache full.
+    for (const each of shuffled(rounds)) await each.turn();
+  }
+  for (const each of rounds) await each.end();
+}
+
+function shuffled<T>(all: readonly T[]): T[] {
+  return all
+    .map((one) => ({ one, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
 }
 
 /** Who is in every quick run: ours, and the one that needs nothing. */

@@ -21,6 +21,12 @@ export interface Result {
   readonly failure: string | undefined;
 }
 
+/** One contestant's round, in turns with others. Failures are the lane's: nothing here throws. */
+export interface LaneRound {
+  turn(): Promise<void>;
+  end(): Promise<void>;
+}
+
 /** Bounds of how many messages a round takes, where its duration is what is given. */
 const COUNT = { min: 200, max: 200_000 };
 const WARM_UP = { min: 200, max: 20_000 };
@@ -61,8 +67,43 @@ export class Lane {
   }
 
   async run(parentDir: string, leftovers: Leftovers): Promise<void> {
+    if (this.takesTurns) return this.#runInTurns(parentDir, leftovers);
     const round = await this.#measure(parentDir, leftovers);
     if (round !== undefined) this.#rounds.push(round);
+  }
+
+  /** Whether a round of it can be measured in turns with others. */
+  get takesTurns(): boolean {
+    return this.turns > 1 && this.#contestant.begin !== undefined;
+  }
+
+  get turns(): number {
+    return this.#configuration.turns ?? 1;
+  }
+
+  /** Begins a round in turns. @returns undefined when it failed: then it is out */
+  async begin(parentDir: string, leftovers: Leftovers): Promise<LaneRound | undefined> {
+    const dir = leftovers.makeDir(parentDir);
+    const round = await this.#orOut(() => this.#contestant.begin?.(this.#configuration, { dir, leftovers }));
+    if (round === undefined) {
+      leftovers.removeDir(dir);
+      return undefined;
+    }
+    return {
+      turn: async () => void (await this.#orOut(() => (this.isOut ? undefined : round.turn()))),
+      end: async () => {
+        const result = this.isOut ? undefined : await this.#orOut(() => round.result());
+        if (result !== undefined) this.#rounds.push(result);
+        await this.#orOut(() => round.stop());
+        leftovers.removeDir(dir);
+      },
+    };
+  }
+
+  async #runInTurns(parentDir: string, leftovers: Leftovers): Promise<void> {
+    const round = await this.begin(parentDir, leftovers);
+    for (let turn = 0; turn < this.turns; turn++) await round?.turn();
+    await round?.end();
   }
 
   result(): Result {
@@ -89,13 +130,18 @@ export class Lane {
 
   async #measure(parentDir: string, leftovers: Leftovers): Promise<Round | undefined> {
     const dir = leftovers.makeDir(parentDir);
+    const round = await this.#orOut(() => this.#contestant.measure(this.#configuration, { dir, leftovers }));
+    leftovers.removeDir(dir);
+    return round;
+  }
+
+  /** Who fails is out. */
+  async #orOut<Value>(work: () => Promise<Value> | undefined): Promise<Value | undefined> {
     try {
-      return await this.#contestant.measure(this.#configuration, { dir, leftovers });
+      return await work();
     } catch (error) {
-      this.#failure = error instanceof Error ? error.message : String(error);
+      this.#failure ??= error instanceof Error ? error.message : String(error);
       return undefined;
-    } finally {
-      leftovers.removeDir(dir);
     }
   }
 }

@@ -37,7 +37,8 @@ export interface Arrived {
 
 /** What the bench says to an end. */
 export type Order =
-  | { readonly kind: "start" }
+  /** To a publisher: send so many of those that count. */
+  | { readonly kind: "start"; readonly count: number }
   /** To a subscriber: say "settled" once all messages up to this have arrived, or nothing comes any more. */
   | { readonly kind: "settle"; readonly upTo: number }
   | { readonly kind: "finish" };

@@ -26,16 +26,15 @@ await runEnd<Assignment>(async (assignment, bench) => {
 
   await sendAll(assignment.warmUp, pace && warmUpPace(pace));
   bench.tell({ kind: "warm" });
-  await bench.hear();
-  await delay(PAUSE_MS);
-
-  const cpu = process.cpuUsage();
-  const firstSentNs = nowNs();
-  await sendAll(assignment.count, pace);
-  const lastAcceptedNs = nowNs();
-  const { user, system } = process.cpuUsage(cpu);
-  bench.tell({ kind: "sent", firstSentNs, lastAcceptedNs, cpuUs: user + system });
-  await bench.hear();
+  for (let order = await bench.hear(); order.kind === "start"; order = await bench.hear()) {
+    await delay(PAUSE_MS);
+    const cpu = process.cpuUsage();
+    const firstSentNs = nowNs();
+    await sendAll(order.count, pace);
+    const lastAcceptedNs = nowNs();
+    const { user, system } = process.cpuUsage(cpu);
+    bench.tell({ kind: "sent", firstSentNs, lastAcceptedNs, cpuUs: user + system });
+  }
   await sender.close();
 });
 

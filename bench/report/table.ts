@@ -84,8 +84,9 @@ function nameOf({ transport, isClean, failure }: Result): string {
 }
 
 function explanation({ transport, description, configuration, failure }: Result): string {
-  const { rounds, count, warmUp, note } = configuration;
-  const size = `${rounds} × ${count.toLocaleString("en")} messages after ${warmUp.toLocaleString("en")} to warm up`;
+  const { rounds, count, warmUp, turns, note } = configuration;
+  const pieces = turns === undefined ? "" : ` in ${turns} turns`;
+  const size = `${rounds} × ${count.toLocaleString("en")} messages${pieces}, after ${warmUp.toLocaleString("en")} to warm up`;
   return [`${transport}: ${description}; ${size}`, note, failure && `it failed: ${failure}`].filter(Boolean).join("; ");
 }
 

@@ -1,6 +1,6 @@
-import { runOneWay } from "../rounds/one-way.js";
+import { OneWayEnds, runOneWay } from "../rounds/one-way.js";
 import { floorContestants } from "../floor/contestants.js";
-import type { Scenario } from "./scenario.js";
+import type { Configuration, Scenario } from "./scenario.js";
 import { latencyMetrics, transportContestants, type TransportRound } from "./transport-round.js";
 
 export const LATENCY_COLUMNS = ["p50Us", "p90Us", "p99Us", "maxUs"];
@@ -12,6 +12,25 @@ const ONE_WAY: TransportRound = {
     const { latenciesNs, losses } = await runOneWay(assignment, leftovers);
     return { metrics: latencyMetrics(latenciesNs), latenciesNs, losses };
   },
+  begin: async (assignment, { leftovers }, { count, turns = 1, leadIn = 0 }) => {
+    const ends = new OneWayEnds(assignment, leftovers);
+    const perTurn = count / turns;
+    try {
+      await ends.warmUp();
+    } catch (error) {
+      await ends.kill();
+      throw error;
+    }
+    return {
+      turn: () => ends.turn(leadIn + perTurn),
+      result: async () => {
+        const { latenciesNs, losses } = await ends.finish();
+        const measured = latenciesNs.filter((_, message) => message % (leadIn + perTurn) >= leadIn);
+        return { metrics: latencyMetrics(measured), latenciesNs: measured, losses };
+      },
+      stop: () => ends.kill(),
+    };
+  },
 };
 
 interface Pace {
@@ -20,6 +39,7 @@ interface Pace {
   readonly perSecond: number;
   readonly count: number;
   readonly warmUp: number;
+  readonly turns?: number;
   readonly quickCount: number;
   readonly isVariant?: boolean;
 }
@@ -30,6 +50,9 @@ interface Pace {
  */
 export const COMPILED_AFTER = 15_000;
 
+/** What was at rest while others had their turns wakes up: a stream is opened anew, timers run. */
+const LEAD_IN = 20;
+
 /** Single messages at a pace that nobody is full at. */
 export const LATENCY_SCENARIOS: readonly Scenario[] = [
   latency("latency-500", {
@@ -38,6 +61,7 @@ export const LATENCY_SCENARIOS: readonly Scenario[] = [
     perSecond: 500,
     count: 1_000,
     warmUp: COMPILED_AFTER,
+    turns: 10,
     quickCount: 100,
   }),
   latency("latency-5000", {
@@ -66,7 +90,10 @@ export const LATENCY_SCENARIOS: readonly Scenario[] = [
   latency("latency-1m", { bytes: 1_048_576, size: "1 MB", perSecond: 20, count: 60, warmUp: 60, quickCount: 5 }),
 ];
 
-function latency(id: string, { bytes, size, perSecond, count, warmUp, quickCount, isVariant = false }: Pace): Scenario {
+function latency(
+  id: string,
+  { bytes, size, perSecond, count, warmUp, turns, quickCount, isVariant = false }: Pace,
+): Scenario {
   const common = { bytes, perSecond, window: null, subscribers: 1 };
   return {
     id,
@@ -74,11 +101,15 @@ function latency(id: string, { bytes, size, perSecond, count, warmUp, quickCount
     title: `one-way latency, ${size}, ${perSecond.toLocaleString("en")}/s, 1 publisher, 1 subscriber`,
     columns: LATENCY_COLUMNS,
     isVariant,
-    full: { ...common, rounds: 7, count, warmUp },
-    quick: { ...common, rounds: 1, count: quickCount, warmUp: Math.ceil(quickCount / 5) },
+    full: { ...common, rounds: 7, count, warmUp, ...inTurns(turns) },
+    quick: { ...common, rounds: 1, count: quickCount, warmUp: Math.ceil(quickCount / 5), ...inTurns(turns && 2) },
     contestants: async (only) => {
       const transports = await transportContestants(ONE_WAY, only);
       return bytes === 512 ? [...transports, ...floorContestants(only)] : transports;
     },
   };
+}
+
+function inTurns(turns: number | undefined): Pick<Configuration, "turns" | "leadIn"> {
+  return turns === undefined ? {} : { turns, leadIn: LEAD_IN };
 }

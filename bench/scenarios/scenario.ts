@@ -35,6 +35,10 @@ export interface Configuration {
   readonly window: number | null;
   /** Subscriptions, all of them in one process. */
   readonly subscribers: number;
+  /** In how many turns `count` is measured, where contestants can take turns. @default 1 */
+  readonly turns?: number;
+  /** Messages at the beginning of each turn that are not measured: what rested wakes up. @default 0 */
+  readonly leadIn?: number;
   /** How long it is watched, where that is what is measured. */
   readonly durationMs?: number;
   /** What else there is to say, in words. */
@@ -50,6 +54,17 @@ export interface Contestant {
   /** @returns the command that makes it possible here */
   missing(): Promise<string | undefined>;
   measure(configuration: Configuration, arena: Arena): Promise<Round>;
+  /** A round in turns with other contestants, for those that do nothing meanwhile. Resolves when it has warmed up. */
+  begin?(configuration: Configuration, arena: Arena): Promise<RoundInTurns>;
+}
+
+/** A round that is under way. */
+export interface RoundInTurns {
+  turn(): Promise<void>;
+  /** After the last turn. */
+  result(): Promise<Round>;
+  /** To be called in the end, whatever else happened. */
+  stop(): Promise<void>;
 }
 
 /** Where one round takes place. */

@@ -3,13 +3,15 @@ import { filesystemOf } from "../report/machine.js";
 import { distributionOf } from "../report/statistics.js";
 import { loadTransport, PEER_NAMES, type TransportName, isTransportName } from "../transports/index.js";
 import type { Place, Started, Transport } from "../transports/transport.js";
-import type { Arena, Configuration, Contestant, Round } from "./scenario.js";
+import type { Arena, Configuration, Contestant, Round, RoundInTurns } from "./scenario.js";
 
 export interface TransportRound {
   readonly isDurable?: boolean;
   /** Who can take part at all. */
   readonly takesPart: (transport: Transport) => boolean;
   readonly measure: (assignment: Assignment, arena: Arena, configuration: Configuration) => Promise<Round>;
+  /** The same in turns. */
+  readonly begin?: (assignment: Assignment, arena: Arena, configuration: Configuration) => Promise<RoundInTurns>;
 }
 
 /** The transports that can take part in a scenario, each with its server started for every round. */
@@ -42,9 +44,42 @@ function contestant(name: TransportName, transport: Transport, round: TransportR
     measure: async (configuration, arena) => {
       const place: Place = { dir: arena.dir, isDurable };
       const started = honest(place, await transport.start(place, arena.leftovers));
-      const assignment = { ...place, ...assignmentOf(name, configuration) };
+      const atOneGo = { ...configuration, turns: 1, leadIn: 0 };
+      const assignment = { ...place, ...assignmentOf(name, atOneGo) };
       return inPlace(started, () => round.measure(assignment, arena, configuration));
     },
+    ...(round.begin === undefined || transport.pollsAtRest === true
+      ? {}
+      : { begin: beginner(name, transport, round.begin) }),
+  };
+}
+
+function beginner(
+  name: TransportName,
+  transport: Transport,
+  begin: NonNullable<TransportRound["begin"]>,
+): NonNullable<Contestant["begin"]> {
+  return async (configuration, arena) => {
+    const place: Place = { dir: arena.dir, isDurable: false };
+    const started = await transport.start(place, arena.leftovers);
+    const { durability, note } = started;
+    try {
+      const round = await begin({ ...place, ...assignmentOf(name, configuration) }, arena, configuration);
+      return {
+        turn: () => round.turn(),
+        result: async () => ({ durability, note, ...(await round.result()) }),
+        stop: async () => {
+          try {
+            await round.stop();
+          } finally {
+            await started.stop();
+          }
+        },
+      };
+    } catch (error) {
+      await started.stop();
+      throw error;
+    }
   };
 }
 
@@ -67,7 +102,7 @@ export async function inPlace(started: Started, measure: () => Promise<Round>): 
 
 export function assignmentOf(
   transport: TransportName,
-  { bytes, count, warmUp, perSecond, window, subscribers }: Configuration,
+  { bytes, count, warmUp, perSecond, window, subscribers, turns = 1, leadIn = 0 }: Configuration,
 ): Omit<Assignment, keyof Place> {
-  return { transport, bytes, count, warmUp, perSecond, window, subscribers };
+  return { transport, bytes, count: count + turns * leadIn, warmUp, perSecond, window, subscribers };
 }

@@ -16,6 +16,7 @@ export const sqliteQueue: Transport = {
   acknowledges: true,
   fansOut: false,
   reachesDisk: true,
+  pollsAtRest: true,
 
   missing: async () => missingPackage("libsql", "npm ci, on a platform that libsql has a binary for"),
   start: async () => NOTHING_STARTED,

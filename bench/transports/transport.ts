@@ -27,6 +27,8 @@ export interface Transport {
   readonly fansOut: boolean;
   /** It can be told to accept a message only once it is on the disk. */
   readonly reachesDisk: boolean;
+  /** Its ends look for messages all the time, so others are not measured while they are there. @default false */
+  readonly pollsAtRest?: boolean;
   /** @returns the command that installs what it needs and this machine does not have */
   missing(): Promise<string | undefined>;
   /** Prepares an empty directory for both ends; a peer starts its server here. */

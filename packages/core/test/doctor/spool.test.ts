@@ -324,7 +324,7 @@ describe("the doctor, about a group's spool", { skip: NEEDS_ROOT }, () => {
   async function useBus(user: string): Promise<void> {
     await runAs(
       user,
-      `import { openBus } from "${DIST}bus.js";
+      `import { openBus } from "${DIST}open-bus.js";
        const bus = await openBus({ spool: "${path}" });
        await bus.subscribe("build.**", { durable: "ci", shared: true });
        await bus.close();`,
