@@ -118,8 +118,8 @@ export class StreamReader {
     const room = Math.min(CHUNK_BYTES, maxFileBytes(this.#spool) - this.#length);
     const bytes = this.#spool.fileSystem.read(this.#fd, CHUNK, 0, room, this.#length);
     if (bytes === 0 || bytes === room || bytes > this.#spool.limits.maxEnvelopeBytes) return undefined;
-    const raw = CHUNK.toString("utf8", 0, bytes);
-    if (raw.indexOf("\n") !== raw.length - 1 || raw.includes(REPLACEMENT) || isNestedTooDeeply(raw)) return undefined;
+    const raw = oneLine(bytes);
+    if (raw === undefined || isNestedTooDeeply(raw)) return undefined;
     const envelope = this.#plain.read(raw, 0, raw.length, CHUNK.toString("latin1", ID_START, ID_END));
     return envelope === undefined ? undefined : { envelope, raw, bytes };
   }
@@ -155,3 +155,23 @@ const END = Buffer.from("\n\n");
 
 /** For whoever reads at the moment: nothing is kept in it. */
 const CHUNK = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+
+/** What is longer is looked through by Node's own functions, which begin slowly and then are fast. */
+const SHORT_BYTES = 4_096;
+
+/** The beginning of the chunk as text; undefined when that is not one line, or not UTF-8. */
+function oneLine(bytes: number): string | undefined {
+  if (bytes <= SHORT_BYTES && isAsciiLine(bytes)) return CHUNK.toString("latin1", 0, bytes);
+  const text = CHUNK.toString("utf8", 0, bytes);
+  return text.indexOf("\n") === text.length - 1 && !text.includes(REPLACEMENT) ? text : undefined;
+}
+
+function isAsciiLine(bytes: number): boolean {
+  for (let i = 0; i < bytes - 1; i++) {
+    const byte = CHUNK[i] as number;
+    if (byte > LAST_ASCII || byte === NEWLINE) return false;
+  }
+  return CHUNK[bytes - 1] === NEWLINE;
+}
+
+const LAST_ASCII = 0x7f;
