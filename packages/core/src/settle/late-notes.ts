@@ -38,7 +38,7 @@ export class LateNotes {
   /** An envelope is in work, and may be for long: unless it is done in this turn of the event loop, that is noted after it. */
   addBegun(claim: Begun, index: number): void {
     this.#begun.push({ claim, index });
-    this.#timer ??= setImmediate(() => this.#writeNow());
+    this.#timer ??= setImmediate(() => this.#tryToWrite());
     this.#cancelAtExit ??= atExit(() => this.close());
   }
 
@@ -54,7 +54,12 @@ export class LateNotes {
 
   /** To be called before this consumer waits for anything: whatever its last handler set off goes first. */
   writeSoon(): void {
-    if (this.#owing.size > 0) this.#timer ??= setImmediate(() => this.#writeNow());
+    if (this.#owing.size > 0) this.#timer ??= setImmediate(() => this.#tryToWrite());
+  }
+
+  /** To be called where nothing else is at hand: whoever sleeps next shall not be woken for it. */
+  writeNow(): void {
+    if (this.#owing.size > 0) this.#tryToWrite();
   }
 
   /** @throws the system's error; the notes are then still owed */
@@ -69,10 +74,10 @@ export class LateNotes {
   /** Writes what it can. */
   close(): void {
     this.#cancelAtExit?.();
-    this.#writeNow();
+    this.#tryToWrite();
   }
 
-  #writeNow(): void {
+  #tryToWrite(): void {
     try {
       this.write();
     } catch (error) {

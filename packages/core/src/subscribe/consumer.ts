@@ -256,7 +256,7 @@ export class Consumer {
     const onTaken = this.#onTaken;
     const taken = onTaken && this.#takeGrown(stream);
     if (onTaken === undefined || taken === undefined) return this.#alarm.ringNow();
-    if (onTaken(taken)) this.#lateNotes.writeSoon();
+    if (onTaken(taken)) this.#lateNotes.writeNow();
     else this.#alarm.cancel();
   }
 
