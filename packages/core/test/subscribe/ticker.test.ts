@@ -20,9 +20,9 @@ test("who is called seldom is called when the process is awake for somebody else
   // Out of step with it.
   await new Promise((resolve) => setTimeout(resolve, 15));
   context.after(ticker.add(async () => void seldom.push(isAwake), 80));
-  await until(() => seldom.length === 5);
-  assert.deepEqual(seldom, [true, true, true, true, true]);
-  assert.ok(often > 7, String(often));
+  // The other one is not made to wait for it.
+  await until(() => seldom.length >= 5 && often > seldom.length);
+  assert.ok(seldom.every(Boolean), String(seldom));
 });
 
 test("the calls go on after a failure, and end when they are taken back", async () => {
