@@ -57,7 +57,7 @@ export const ROUNDS: readonly (readonly Break[])[] = [
       title: "a directory of everybody's PATH is writable for all",
       script: "chmod 0777 /usr/local/sbin",
       finds: { check: "system-unwritable", agent: "auditor" },
-      also: ["login-path-closed", "sudo-commands-unwritable"],
+      also: ["sudo-commands-unwritable"],
     },
     {
       title: "an account needs no password",
@@ -211,6 +211,25 @@ json.dump(spool, open(path, "w"))'`,
       script: "usermod -aG codebot reviewer",
       finds: { check: "own-group-alone", agent: "codebot" },
       also: ["groups-as-written"],
+    },
+  ],
+  [
+    {
+      title: "the keys of an agent are open to all, and so is all that leads there",
+      script: "cd /home/reviewer && chmod 0755 . .config .config/agentbus && chmod 0644 .config/agentbus/env",
+      finds: { check: "agent-secrets-closed", agent: "codebot" },
+      also: ["home-as-written", "environment-file-closed", "agent-homes-closed"],
+    },
+    {
+      title: "the home of a human is writable for all",
+      script: "chmod 0777 /home/anna",
+      finds: { check: "human-files-unwritable", agent: "auditor" },
+      also: ["human-home-closed", "human-dotfiles-closed", "human-secrets-closed"],
+    },
+    {
+      title: "somebody whom the file does not name is in the group of a spool",
+      script: "usermod -aG ops games",
+      finds: { check: "spool-groups-as-written", agent: "games" },
     },
   ],
   [

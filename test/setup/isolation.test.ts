@@ -26,6 +26,14 @@ test("what verify finds", { skip: NEEDS_NAMESPACES }, async (context) => {
         assert.ok(found.every(({ fix, evidence }) => fix !== "" && evidence !== ""));
       });
     }
+    await context.test("what follows from that", () => {
+      const found = new Set(findings.map(({ check }) => check));
+      const wanted = round.flatMap(({ also = [] }) => also).filter((check) => check !== "*");
+      assert.deepEqual(
+        wanted.filter((check) => !found.has(check)),
+        [],
+      );
+    });
     await context.test("nothing beyond that", () => {
       const expected = new Set(round.flatMap(({ finds, also = [] }) => [finds.check, ...also]));
       const others = findings.filter(({ check, severity }) => severity === "error" && !expected.has(check));

@@ -14,7 +14,24 @@ const GOOD = {
   agents: { codebot: { groups: ["agents"] } },
 };
 
+const schemaOf = (name: string) =>
+  JSON.parse(fs.readFileSync(new URL(`../../../../schemas/${name}.schema.json`, import.meta.url), "utf8")) as {
+    properties: Record<string, { additionalProperties: { properties: Record<string, unknown> } }>;
+  };
+
 describe("agentbus.json", () => {
+  test("has a schema that stands alone, so that an editor that knows no other completes all of it", () => {
+    const schema = schemaOf("setup");
+    const references = [...JSON.stringify(schema).matchAll(/"\$ref":"([^"]*)"/g)].map(([, reference]) => reference);
+    assert.ok(references.length > 0);
+    assert.deepEqual(
+      references.filter((reference) => !reference?.startsWith("#/$defs/")),
+      [],
+    );
+    const { limits } = schema.properties["groups"]?.additionalProperties.properties ?? {};
+    assert.deepEqual(limits, schemaOf("spool").properties["limits"]);
+  });
+
   test("has a default for everything that an agent need not say", () => {
     const [agent] = parseSetup(JSON.stringify(GOOD), "/x/agentbus.json").agents;
     assert.equal(agent?.umask, 0o027);
