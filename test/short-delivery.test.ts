@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Bus, Subscription } from "@agentbus/core";
+import type { Bus, Message, Subscription } from "@agentbus/core";
 import { createBus } from "#core/open-bus.js";
 import { Express } from "#core/deliver/express.js";
 import { NameSource } from "#core/message-name.js";
@@ -267,4 +267,62 @@ test("a subscription that its handler closes gives the message back, and another
   await receiver.subscribe("a.b", { durable: "short-lived" }, ({ data }) => void again.push(data));
   await until(() => again.length === 2);
   assert.deepEqual(again, ["close", "after"]);
+});
+
+test("a handler that frees a place, and puts messages back, while it takes the last one: each message is taken once", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const [receiver, publisher] = [await watchedBus(context, spool), await spool.bus()];
+  const received: string[] = [];
+  const held: (() => void)[] = [];
+  let free = () => {};
+  let large: Message | undefined;
+  const hold = () => new Promise<void>((resolve) => held.push(resolve));
+  const lines = ["first", "second", "third"].map((what) =>
+    lineOf(receiver.user, { data: JSON.stringify({ what }), id: names.ulid() }),
+  );
+  const options = { durable: "busy", concurrency: 3 };
+  await receiver.subscribe("a.b", options, (message) => {
+    const { what } = message.data as { readonly what: string };
+    received.push(what);
+    if (message.attempt > 1) return undefined;
+    switch (what) {
+      case "frees":
+        return new Promise<void>((resolve) => (free = resolve));
+      case "large":
+        large = message;
+        return hold();
+      case "first":
+        return hold();
+      case "last place":
+        // One goes on in a microtask, and two are to be delivered again, of which one takes a while to be read.
+        spool.deliver(receiver.user, "busy", lines.join(""));
+        free();
+        void large?.nack({ delayMs: 0 });
+        void message.nack({ delayMs: 0 });
+        return hold();
+      default:
+        return undefined;
+    }
+  });
+  await delay(UNTIL_KNOWN_MS);
+  const send = async (what: string, more = {}) => {
+    const count = received.length;
+    await publisher.publish("a.b", { what, ...more });
+    await until(() => received.length > count);
+    await delay(ALONE_MS);
+  };
+  for (let n = 0; n < 20; n++) await send("plain");
+  await send("frees");
+  await send("large", { text: "x".repeat(300_000) });
+  for (let n = 0; n < 3; n++) await send("plain");
+  const short = countShort(context);
+  await send("last place");
+  assert.equal(short.count, 1);
+  await until(() => received.includes("first"));
+  for (const finish of held) finish();
+  await until(() => ["second", "third"].every((what) => received.includes(what)));
+  const counts = ["first", "second", "third", "large", "last place"].map(
+    (what) => received.filter((each) => each === what).length,
+  );
+  assert.deepEqual(counts, [1, 1, 1, 2, 2]);
 });

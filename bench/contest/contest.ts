@@ -74,7 +74,7 @@ async function takeTurns(
   leftovers: Leftovers,
 ): Promise<void> {
   const rounds: LaneRound[] = [];
-  for (const lane of lanes) {
+  for (const lane of shuffled(lanes)) {
     report(`round ${round} of ${lane.plannedRounds}: ${lane.name}`);
     const begun = await lane.begin(parentDir, leftovers);
     if (begun !== undefined) rounds.push(begun);

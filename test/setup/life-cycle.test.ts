@@ -56,7 +56,7 @@ test(
     await context.test("what has drifted is repaired by apply alone", () => {
       const sudoers = () =>
         machine.sh("stat -c '%a %U %G' /etc/sudoers.d/60-agentbus-codebot; cat /etc/sudoers.d/60-agentbus-codebot");
-      const before = sudoers();
+      const rule = sudoers();
       machine.sh(`
         chmod 0755 /home/codebot; chmod 0644 /home/reviewer/.config/agentbus/env
         gpasswd -d codebot agents; groupadd -f docker; usermod -aG docker reviewer
@@ -74,7 +74,7 @@ test(
         assert.ok(found.has(check), `${check} is not among ${[...found].join(", ")}`);
       machine.apply();
       assert.deepEqual(machine.errors(), []);
-      assert.equal(sudoers(), before);
+      assert.equal(sudoers(), rule);
       machine.sh("groupdel docker 2>/dev/null || true");
     });
 

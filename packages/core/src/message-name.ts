@@ -84,7 +84,7 @@ function pairOf(number: number): string {
 /** Makes the ids and file names of one publisher: each sorts after the one before, also when the clock steps back. */
 export class NameSource {
   readonly #random = new RandomText();
-  #lastMs = 0;
+  #lastMs = -1;
   /** Of the last ULID: its time but for the last two characters, as a number and as text, and the whole. */
   #timeHead = -1;
   #timeHeadText = "";
@@ -124,7 +124,7 @@ export class NameSource {
   }
 
   /**
-   * One that nobody can guess from another: within a millisecond `ulid()` counts up. A millisecond early, so that it sorts before
+   * One that nobody can guess from another: `ulid()` counts up. A millisecond early, so that it sorts before
    * whatever is named from now on.
    */
   secretUlid(): string {

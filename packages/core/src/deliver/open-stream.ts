@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { DEFAULT_PRIORITY, type Envelope } from "../envelope.js";
+import { DEFAULT_PRIORITY, userOfSource, type Envelope } from "../envelope.js";
 import { ULID_LENGTH, ulidOf } from "../message-name.js";
 import type { Claim } from "../settle/claim.js";
 import type { Sender, Verdict } from "./judge.js";
@@ -80,7 +80,9 @@ export class OpenStream implements FollowedStream {
     if (!isFit || verdict.kind !== "deliver" || pattern === this.passed) return;
     // A line that was read together with others may go by another pattern than the last.
     const { source, topic, to } = value as Envelope;
-    if (source === pattern.source && topic === pattern.topic && to === pattern.to) this.passed = pattern;
+    const isLikeIt = source === pattern.source && topic === pattern.topic && to === pattern.to;
+    // Whether an account may speak by another name is asked each time: that name may be taken away.
+    if (isLikeIt && userOfSource(source) === this.sender.user) this.passed = pattern;
   }
 
   /** Reads on behind a line. @returns its place in the file, from 0 */

@@ -45,9 +45,9 @@ export class Alarm {
     });
   }
 
-  /** Whoever waits is not called: they go on another way. */
-  cancel(): void {
-    this.#release();
+  /** Whoever waits is not called. @returns what would have been; undefined when nobody waits */
+  disarm(): (() => void) | undefined {
+    return this.#release();
   }
 
   #release(): (() => void) | undefined {

@@ -256,8 +256,13 @@ export class Consumer {
     const onTaken = this.#onTaken;
     const taken = onTaken && this.#takeGrown(stream);
     if (onTaken === undefined || taken === undefined) return this.#alarm.ringNow();
-    if (onTaken(taken)) this.#lateNotes.writeNow();
-    else this.#alarm.cancel();
+    this.#breatheAt = performance.now() + BREATHE_EVERY_MS;
+    // Nobody waits while the handler runs: it may settle what rings, and let another one poll.
+    const onRing = this.#alarm.disarm();
+    if (!onTaken(taken) || onRing === undefined) return;
+    // Without a time, since nothing is due; and whatever has changed that meanwhile has rung.
+    if (this.#alarm.wait(Infinity, onRing)) this.#lateNotes.writeNow();
+    else queueMicrotask(onRing);
   }
 
   #takeGrown(stream: OpenStream): Taken | undefined {

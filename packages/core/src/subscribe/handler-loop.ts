@@ -48,7 +48,11 @@ export class HandlerLoop<Data> {
   /** Starts a handler while the consumer is to call `#goOn`. @returns whether it still is to */
   readonly #goOnWith = (taken: Taken) => {
     this.#runsAlone = false;
-    this.#work(taken);
+    try {
+      this.#work(taken);
+    } catch (error) {
+      this.#break(error);
+    }
     return (this.#isCalled = this.#hasRoom && !this.#isOver);
   };
 
@@ -103,10 +107,14 @@ export class HandlerLoop<Data> {
       this.#runsAlone = taken.isSuspect;
       this.#work(taken);
     } catch (error) {
-      this.#isOver = true;
-      this.#host.onBroken(error);
+      this.#break(error);
     }
     return true;
+  }
+
+  #break(error: unknown): void {
+    this.#isOver = true;
+    this.#host.onBroken(error);
   }
 
   get #hasRoom(): boolean {
