@@ -62,9 +62,12 @@ export class SeenIds {
     return this.#senders.get(uid)?.isLatest(id) ?? true;
   }
 
-  /** `add()` if the id comes after all of its sender, and neither is known here yet nor anywhere else. @returns whether it was added */
+  /**
+   * `add()`, if the id comes after all that were ever added of its sender, and so is no repeat.
+   * @returns whether it was added; never for the first one of a sender
+   */
   addLatest(uid: number, id: string): boolean {
-    if (this.#isShared) return this.isLatest(uid, id) && (this.add(uid, id), true);
+    if (this.#isShared && this.#journalPath !== undefined) this.#catchUp(this.#journalPath);
     const generations = this.#senders.get(uid);
     if (generations === undefined || !generations.isLatest(id)) return false;
     generations.add(id);
