@@ -1,20 +1,25 @@
 import type { Envelope } from "../envelope.js";
 import { validateEnvelope } from "../generated/validators.js";
 import { isUlid, ULID_LENGTH } from "../message-name.js";
+import { isNestedTooDeeply } from "../nesting.js";
+import { LineShape } from "./line-shape.js";
 
 const HEAD = '{"specversion":"1.0","id":"';
 /** From the beginning of the line. */
-export const ID_START = HEAD.length;
-export const ID_END = ID_START + ULID_LENGTH;
+const ID_START = HEAD.length;
+const ID_END = ID_START + ULID_LENGTH;
 /** specversion, id, source, type, time, topic, data: what a publish without options writes; a direct message has `to` besides. */
 const ATTRIBUTES = 7;
 const MINUTE_LENGTH = "2026-01-31T12:59:".length;
 const SECONDS_LENGTH = "07.004Z".length;
+const END_LENGTH = "}\n".length;
 const CLOSING = "}".charCodeAt(0);
 const NEWLINE = "\n".charCodeAt(0);
 
 /** All of a line but its id, seconds and data. */
 export interface LinePattern {
+  /** The same, for bytes. */
+  readonly shape: LineShape | undefined;
   /** From the id to the seconds; empty when no line is known. */
   readonly middle: string;
   /** From the seconds to the data. */
@@ -26,6 +31,7 @@ export interface LinePattern {
 }
 
 const NO_PATTERN: LinePattern = Object.freeze({
+  shape: undefined,
   middle: "",
   rest: "",
   source: "",
@@ -33,6 +39,13 @@ const NO_PATTERN: LinePattern = Object.freeze({
   to: undefined,
   minute: "",
 });
+
+/** A plain line and what it says. */
+export interface PlainLine {
+  readonly envelope: Envelope;
+  /** With its newline. */
+  readonly raw: string;
+}
 
 /**
  * Reads the line that most messages are: what a publish without options writes, from the publisher, to the topic and of the minute of
@@ -53,10 +66,9 @@ export class PlainLines {
   /**
    * @param text flat rather than a part of another: it is looked at character by character
    * @param start of the line in it @param end behind the line's own end
-   * @param ownId what stands where an id does, as a string of its own @default copied from the text
    * @returns a fit envelope, the one that the line holds; undefined when it is another kind of line
    */
-  read(text: string, start: number, end: number, ownId?: string): Envelope | undefined {
+  read(text: string, start: number, end: number): Envelope | undefined {
     const idAt = start + HEAD.length;
     const middleAt = idAt + ULID_LENGTH;
     const { middle, rest } = this.#pattern;
@@ -68,13 +80,33 @@ export class PlainLines {
     if (text.charCodeAt(dataEnd) !== CLOSING || text.charCodeAt(dataEnd + 1) !== NEWLINE) return undefined;
     // startsWith() would take three times as long.
     if (text.slice(middleAt, secondsAt) !== middle || text.slice(restAt, dataAt) !== rest) return undefined;
-    const idText = ownId ?? text.slice(idAt, middleAt);
-    if (text.slice(start, idAt) !== HEAD || !isUlid(idText) || !isSeconds(text, secondsAt)) return undefined;
-    const id = ownId ?? copied(idText);
+    const id = text.slice(idAt, middleAt);
+    if (text.slice(start, idAt) !== HEAD || !isUlid(id) || !isSeconds(text, secondsAt)) return undefined;
+    return this.#envelope(copied(id), text.slice(secondsAt, restAt), text.slice(dataAt, dataEnd));
+  }
+
+  /**
+   * The same for a line that comes alone, and is the fastest then (line-shape.ts).
+   * @param length of the line at the beginning of `bytes` @returns undefined for another kind of line, and for one that is not ASCII
+   */
+  readAlone(bytes: Buffer, length: number): PlainLine | undefined {
+    const { shape, middle } = this.#pattern;
+    if (shape === undefined || !shape.fits(bytes, length)) return undefined;
+    const raw = bytes.toString("latin1", 0, length);
+    if (isNestedTooDeeply(raw)) return undefined;
+    const id = bytes.toString("latin1", ID_START, ID_END);
+    const secondsAt = ID_END + middle.length;
+    const seconds = raw.slice(secondsAt, secondsAt + SECONDS_LENGTH);
+    const envelope = this.#envelope(id, seconds, raw.slice(shape.length, -END_LENGTH));
+    return envelope && { envelope, raw };
+  }
+
+  /** @returns undefined when the data is no JSON */
+  #envelope(id: string, seconds: string, json: string): Envelope | undefined {
     try {
-      const data = JSON.parse(text.slice(dataAt, dataEnd)) as unknown;
+      const data = JSON.parse(json) as unknown;
       const { source, topic, to, minute } = this.#pattern;
-      const time = minute + text.slice(secondsAt, restAt);
+      const time = minute + seconds;
       if (to !== undefined) return { specversion: "1.0", id, source, type: topic, time, topic, to, data };
       return { specversion: "1.0", id, source, type: topic, time, topic, data };
     } catch {
@@ -98,7 +130,8 @@ export class PlainLines {
     if (!line.startsWith(middle, ID_END) || !line.startsWith(rest, ID_END + middle.length + SECONDS_LENGTH))
       return false;
     if (!validateEnvelope(value)) return false;
-    this.#pattern = { middle, rest, source, topic, to, minute };
+    const shape = new LineShape(HEAD, middle, rest);
+    this.#pattern = { shape, middle, rest, source, topic, to, minute };
     return true;
   }
 }

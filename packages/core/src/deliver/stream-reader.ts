@@ -1,5 +1,4 @@
 import { openForeign } from "../bounded-read.js";
-import type { Envelope } from "../envelope.js";
 import { closeQuietly, type Path } from "../file-system.js";
 import { isNestedTooDeeply } from "../nesting.js";
 import type { Spool } from "../spool.js";
@@ -14,15 +13,13 @@ import {
   type LoadedEnvelope,
   type UnfitLoad,
 } from "./load.js";
-import { ID_END, ID_START, PlainLines, type LinePattern } from "./plain-lines.js";
+import { PlainLines, type LinePattern, type PlainLine } from "./plain-lines.js";
 
 /** Read at once, in bytes. */
 const CHUNK_BYTES = 128 * 1024;
 
 /** A line that was read and is still to be passed. */
-export interface PeekedLine {
-  readonly envelope: Envelope;
-  readonly raw: string;
+export interface PeekedLine extends PlainLine {
   readonly bytes: number;
 }
 
@@ -118,10 +115,16 @@ export class StreamReader {
     const room = Math.min(CHUNK_BYTES, maxFileBytes(this.#spool) - this.#length);
     const bytes = this.#spool.fileSystem.read(this.#fd, CHUNK, 0, room, this.#length);
     if (bytes === 0 || bytes === room || bytes > this.#spool.limits.maxEnvelopeBytes) return undefined;
-    const raw = oneLine(bytes);
-    if (raw === undefined || isNestedTooDeeply(raw)) return undefined;
-    const envelope = this.#plain.read(raw, 0, raw.length, CHUNK.toString("latin1", ID_START, ID_END));
-    return envelope === undefined ? undefined : { envelope, raw, bytes };
+    const line = (bytes <= SHORT_BYTES ? this.#plain.readAlone(CHUNK, bytes) : undefined) ?? this.#readLong(bytes);
+    return line && { envelope: line.envelope, raw: line.raw, bytes };
+  }
+
+  /** What is long, or not ASCII, is looked through by Node's own functions, which begin slowly and then are fast. */
+  #readLong(bytes: number): PlainLine | undefined {
+    const raw = CHUNK.toString("utf8", 0, bytes);
+    const isLine = raw.indexOf("\n") === raw.length - 1 && !raw.includes(REPLACEMENT);
+    const envelope = isLine && !isNestedTooDeeply(raw) ? this.#plain.read(raw, 0, raw.length) : undefined;
+    return envelope && { envelope, raw };
   }
 
   /** Reads on behind the line that was peeked. @returns its place in the file, from 0 */
@@ -156,22 +159,4 @@ const END = Buffer.from("\n\n");
 /** For whoever reads at the moment: nothing is kept in it. */
 const CHUNK = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
-/** What is longer is looked through by Node's own functions, which begin slowly and then are fast. */
 const SHORT_BYTES = 4_096;
-
-/** The beginning of the chunk as text; undefined when that is not one line, or not UTF-8. */
-function oneLine(bytes: number): string | undefined {
-  if (bytes <= SHORT_BYTES && isAsciiLine(bytes)) return CHUNK.toString("latin1", 0, bytes);
-  const text = CHUNK.toString("utf8", 0, bytes);
-  return text.indexOf("\n") === text.length - 1 && !text.includes(REPLACEMENT) ? text : undefined;
-}
-
-function isAsciiLine(bytes: number): boolean {
-  for (let i = 0; i < bytes - 1; i++) {
-    const byte = CHUNK[i] as number;
-    if (byte > LAST_ASCII || byte === NEWLINE) return false;
-  }
-  return CHUNK[bytes - 1] === NEWLINE;
-}
-
-const LAST_ASCII = 0x7f;

@@ -4,10 +4,13 @@ import type { Streams } from "./streams.js";
 import type { SubscriptionIndex } from "./subscription-index.js";
 import type { TickQueue } from "./tick-queue.js";
 
-/** A look that is older than this is repeated ahead of time where another message came within it, in milliseconds … */
-const LOOK_AHEAD_MS = 4;
-/** … and not at once: the subscriber that has just been woken may be waiting for this very processor. */
-const LOOK_AHEAD_AFTER_MS = 1;
+/** A message that comes within this time of the one before is probably followed by another, in milliseconds … */
+const SOON_MS = 4;
+/** … so from then on it is looked so often, well within the time for which a look counts (freshness.ts) … */
+const LOOK_EVERY_MS = 5;
+/** … but not right behind a message, if a moment later will do: the subscriber that it has woken may be waiting for this very processor. */
+const RIGHT_BEHIND_MS = 0.5;
+const MOMENT_MS = 1;
 
 export interface LookAheadParts {
   readonly index: SubscriptionIndex;
@@ -16,7 +19,12 @@ export interface LookAheadParts {
   readonly queue: TickQueue;
 }
 
-/** While messages follow each other closely, what they go by is looked up between them, and not by the one whose turn it is. */
+/**
+ * While messages follow each other closely, what they go by is looked up between them, and not by the one whose turn it is.
+ *
+ * Nothing is scheduled by a message but the first of them: work behind a write keeps its subscriber waiting where both share a processor,
+ * and a timer that is due before the kernel's own tick costs a virtual machine a trap when its process goes to sleep.
+ */
 export class LookAhead {
   readonly #index: SubscriptionIndex;
   readonly #streams: Streams;
@@ -24,11 +32,13 @@ export class LookAhead {
   readonly #queue: TickQueue;
   /** Routes that were taken lately and are to be renewed. */
   readonly #due = new Set<Route>();
-  /** One for all looks: to make another costs as much as a tenth of a publish. */
+  /** undefined while messages come singly. */
   #timer: NodeJS.Timeout | undefined;
-  /** The route of the message after which the next look comes; undefined when none is to come. */
-  #next: Route | undefined;
-  #isOver = false;
+  /** Of the last message since the last look; undefined when none has come. */
+  #last: Route | undefined;
+  /** By performance.now(). */
+  #lastAt = 0;
+  #isPutOff = false;
 
   constructor({ index, streams, routes, queue }: LookAheadParts) {
     this.#index = index;
@@ -39,28 +49,34 @@ export class LookAhead {
 
   /** A message was appended. @param pauseMs since the one before */
   note(route: Route, pauseMs: number, now: Moment): void {
-    if (pauseMs >= LOOK_AHEAD_MS) return;
-    const isDue = route.isDue(now);
-    if (isDue) this.#due.add(route);
-    if (this.#next !== undefined || !(isDue || this.#index.isOlderThan(LOOK_AHEAD_MS, now))) return;
-    this.#next = route;
-    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#onTime(), LOOK_AHEAD_AFTER_MS).unref();
-    else this.#timer.refresh();
+    if (pauseMs >= SOON_MS) return;
+    if (route.isDue(now)) this.#due.add(route);
+    this.#last = route;
+    this.#lastAt = now.steady;
+    if (this.#timer === undefined) this.#comeBackIn(MOMENT_MS);
   }
 
   close(): void {
-    this.#isOver = true;
     clearTimeout(this.#timer);
   }
 
+  #comeBackIn(ms: number): void {
+    this.#timer = setTimeout(() => this.#onTime(), ms).unref();
+  }
+
   #onTime(): void {
-    const route = this.#next;
-    this.#next = undefined;
-    if (route !== undefined) this.#look(route);
+    this.#timer = undefined;
+    const route = this.#last;
+    if (route === undefined) return;
+    this.#isPutOff = !this.#isPutOff && performance.now() - this.#lastAt < RIGHT_BEHIND_MS;
+    if (this.#isPutOff) return this.#comeBackIn(MOMENT_MS);
+    this.#last = undefined;
+    this.#comeBackIn(LOOK_EVERY_MS);
+    this.#look(route);
   }
 
   #look({ lane, version }: Route): void {
-    if (this.#isOver || !this.#queue.isEmpty) return;
+    if (!this.#queue.isEmpty) return;
     const due = [...this.#due];
     this.#due.clear();
     try {

@@ -53,11 +53,6 @@ export class SubscriptionIndex {
     return this.#look !== undefined && isRecent(this.#look, now);
   }
 
-  /** Whether the last look was so long ago, or there was none. */
-  isOlderThan(ageMs: number, now: Moment): boolean {
-    return this.#look === undefined || now.steady - this.#look.steady >= ageMs;
-  }
-
   /**
    * Makes the answers below current. Blocks for a stat of a directory when nothing has changed.
    * @returns a promise when the account database has to be asked for an owner that the files do not know

@@ -41,10 +41,19 @@ function informed(): PlainLines {
   return plain;
 }
 
-/** Between two others, which are not its own. */
+/** Between two others, which are not its own; and alone, in a buffer with something behind it. */
 function read(plain: PlainLines, line: string): Envelope | undefined {
   const before = '{"id":"';
-  return plain.read(`${before}${line}}\n`, before.length, before.length + line.length);
+  const among = plain.read(`${before}${line}}\n`, before.length, before.length + line.length);
+  const bytes = Buffer.from(`${line}}\n`);
+  const alone = plain.readAlone(bytes, Buffer.byteLength(line));
+  assert.deepEqual(alone, isOneLine(line) && among !== undefined ? { envelope: among, raw: line } : undefined, line);
+  return among;
+}
+
+/** In ASCII. */
+function isOneLine(text: string): boolean {
+  return Buffer.byteLength(text) === text.length && text.indexOf("\n") === text.length - 1;
 }
 
 const ATTRIBUTES = ["specversion", "id", "source", "type", "time", "topic", "data"] as const;
@@ -123,7 +132,7 @@ function parse(line: string): unknown {
 test(`of ${ROUNDS} changed lines, those that are read without parser and validator are read as these do`, () => {
   const dice = new Dice(20_260_131);
   const plain = informed();
-  const counts = { read: 0, fit: 0, unfit: 0 };
+  const counts = { read: 0, alone: 0, fit: 0, unfit: 0 };
   for (let round = 0; round < ROUNDS; round++) {
     const data = dice.oneOf([null, 1, "x", "}\n", { a: [], data: "}" }, '","topic":"build.done","data":']);
     const line = mutate(plainText(data, NOW + dice.below(2_000)), dice);
@@ -133,6 +142,7 @@ test(`of ${ROUNDS} changed lines, those that are read without parser and validat
     const envelope = read(plain, line);
     if (envelope === undefined) continue;
     counts.read++;
+    if (isOneLine(line)) counts.alone++;
     assert.ok(isFit, line);
     assert.equal(JSON.stringify(envelope), JSON.stringify(value));
   }
@@ -185,6 +195,14 @@ test("who has read nothing yet, or of another sender, topic or minute, asks pars
     assert.ok(plain.learn(another, value));
     assert.deepEqual(read(plain, another), value);
     assert.equal(read(plain, line), undefined);
+  }
+});
+
+test("a line that ends in another way than an envelope is not read", () => {
+  const plain = informed();
+  const line = plainText(1);
+  for (const end of ["", "\n", "}", "]\n", "}]\n", "}}\n", "}\r\n", "}\n\n"]) {
+    assert.equal(read(plain, line.replace("}\n", end)), undefined, JSON.stringify(end));
   }
 });
 
