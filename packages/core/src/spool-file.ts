@@ -68,7 +68,6 @@ export async function readSpool(place: SpoolPlace, services: Services): Promise<
     group: record.group,
     gid: stat.gid,
     limits: { ...DEFAULT_LIMITS, ...record.limits },
-    relays: new Set(record.relays),
   };
 }
 

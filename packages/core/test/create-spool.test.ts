@@ -66,6 +66,20 @@ describe("a personal spool", () => {
     assert.deepEqual(record["relays"], ["bridge"]);
   });
 
+  test("makes relays of accounts that there are, and takes that back also from one that is gone", async () => {
+    const { path } = await createSpool({ env, relays: ["gone"] });
+    const relays = () =>
+      (JSON.parse(fs.readFileSync(join(path, "spool.json"), "utf8")) as Record<string, unknown>)["relays"];
+    await createSpool({ env, relay: ["root", "root"] });
+    assert.deepEqual(relays(), ["gone", "root"]);
+    const { code, message } = await refusalOf(createSpool({ env, relay: ["nobody-of-this-name"] }));
+    assert.deepEqual([code, /cannot make a relay of nobody-of-this-name/.test(message)], ["ERR_ACCOUNT", true]);
+    const { changes } = await createSpool({ env, unrelay: ["gone"] });
+    assert.deepEqual(changes, [`${path}/spool.json has new limits, relays or barred accounts`]);
+    assert.deepEqual(relays(), ["root"]);
+    assert.deepEqual((await createSpool({ env, unrelay: ["gone"] })).changes, []);
+  });
+
   test("refuses limits that cannot be and options that do not exist, before it makes anything", async () => {
     await assert.rejects(createSpool({ env, limits: { maxHops: 0 } }), /TypeError: limits.maxHops must be >= 1/);
     await assert.rejects(createSpool({ env, relays: ["a b"] }), TypeError);

@@ -154,7 +154,8 @@ async function tryForging(
       agent: forger.name,
       message: `${victim.name} does not refuse what ${forger.name} sends in the name of ${pretended}`,
       evidence: `put it into ${dropBox}; ${reasons.length === 0 ? "it was not refused" : `refused only as ${reasons.join(", ")}`}`,
-      fix: `agentbus doctor --group ${shellQuote(group)}`,
+      // Nobody but root and relays is believed, and root is no agent.
+      fix: `${repairCommand(group)} --unrelay ${shellQuote(forger.name)}`,
     },
   ];
 }
