@@ -87,6 +87,17 @@ describe("a personal spool", () => {
     assert.equal(fs.existsSync(join(dir, "state")), false);
   });
 
+  test("is made anew where its spool.json cannot be read, once that is moved to where the error says", async () => {
+    const { path } = await createSpool({ env });
+    fs.writeFileSync(join(path, "spool.json"), "{");
+    const { code, fix } = await refusalOf(createSpool({ env }));
+    assert.equal(code, "ERR_SPOOL_LAYOUT");
+    const [, from = "", to = ""] = /mv (\S+) (\S+), then agentbus init$/.exec(fix ?? "") ?? [];
+    fs.renameSync(from, to);
+    assert.equal((await createSpool({ env })).created, true);
+    assertTable(path, "personal", process.geteuid?.() ?? -1, undefined);
+  });
+
   test("a failure at any step is a clear error, and mended by making it again", async () => {
     for (let step = 1; ; step++) {
       const spool = join(dir, `crash-${step}`);
