@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Accounts } from "./accounts.js";
 import { ancestorsOf } from "./ancestors.js";
-import { changeBarred, type Bar } from "./barred.js";
+import { changeBarred } from "./barred.js";
 import { bringBarredPipes } from "./barred-pipes.js";
 import type { CreatedSpool, CreateSpoolOptions } from "./create-spool.js";
 import { BusError, errnoOf, fromErrno } from "./errors.js";

@@ -7,6 +7,8 @@ import { applyCommand, leaveGroup, takeOtherUid } from "../mend.js";
 import { passwordOf } from "../password.js";
 import { ROOT_IN_DISGUISE } from "../root-in-disguise.js";
 
+const SUBUID = "/etc/subuid";
+
 /** Whether the file's accounts are there and are what they should be; what could not be probed is told here. */
 export const accountsProbed: MachineCheck = {
   id: "accounts-separate",
@@ -27,7 +29,7 @@ export const accountsProbed: MachineCheck = {
         troubles.push({ severity: "error", agent: name, message: `nothing could be tried as ${name}`, evidence, fix });
       }
     }
-    return troubles;
+    return [...troubles, ...borrowedUids(setup.agents, machine, users)];
   },
 };
 
@@ -139,6 +141,36 @@ export const ofSpoolGroups: readonly MachineCheck[] = [
     },
   },
 ];
+
+/** In a user namespace, who has an account's uid among its subordinate ones is that account (subuid(5)). */
+function borrowedUids(
+  agents: readonly { readonly name: string }[],
+  machine: Machine,
+  users: readonly Account[],
+): Trouble[] {
+  const lines = (machine.read(SUBUID) ?? "").split("\n");
+  return lines.flatMap((line) => {
+    const [, owner, start, count] = /^([^:]+):(\d+):(\d+)$/.exec(line) ?? [];
+    const agent = agents.find(
+      ({ name }) => name === owner || users.some((user) => user.name === name && String(user.uid) === owner),
+    );
+    if (agent === undefined) return [];
+    const [first, last] = [Number(start), Number(start) + Number(count) - 1];
+    const lent = users.filter(({ uid, name }) => name !== agent.name && uid >= first && uid <= last);
+    if (lent.length === 0) return [];
+    const message = `${agent.name} can act as ${lent.map(({ name }) => name).join(", ")} in a user namespace`;
+    const evidence = `${SUBUID} gives it the uids ${first} to ${last}`;
+    return [
+      {
+        severity: "error" as const,
+        agent: agent.name,
+        message,
+        evidence,
+        fix: `sed -i ${shellQuote(`/^${line}$/d`)} ${SUBUID}`,
+      },
+    ];
+  });
+}
 
 function membersOf(group: Group, users: readonly Account[]): string[] {
   const main = users.filter(({ gid }) => gid === group.gid).map(({ name }) => name);

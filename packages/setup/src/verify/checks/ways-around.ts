@@ -1,10 +1,12 @@
+import { basename } from "node:path";
 import { shellQuote } from "@agentbus/core";
 import type { Machine } from "../../machine.js";
 import type { AgentCheck, MachineCheck } from "../check.js";
 import type { Examination } from "../examination.js";
 import type { Trouble } from "../finding.js";
 import { SPOOLS_DIR } from "../../spool-place.js";
-import { asAccount } from "../mend.js";
+import { escapeOf } from "../../sudo/escape-list.js";
+import { asAccount, literal } from "../mend.js";
 
 const SEARCH_WITHIN_MS = 20_000;
 const MAX_NAMED = 20;
@@ -12,20 +14,11 @@ const MAX_NAMED = 20;
 export const ofWaysAround: readonly (AgentCheck | MachineCheck)[] = [
   {
     id: "setuid-files-absent",
-    sentence: "no setuid or setgid program lies where agents can put one",
+    sentence:
+      "no setuid or setgid program lies where agents can put one, and none that they can start is a shell or the like",
     async ofMachine(examination) {
       const { machine } = examination;
-      const { found, isComplete } = await search(examination, [
-        "-type",
-        "f",
-        "(",
-        "-perm",
-        "-4000",
-        "-o",
-        "-perm",
-        "-2000",
-        ")",
-      ]);
+      const { found, isComplete } = await search(examination, SET_ID);
       const users = await machine.users();
       const troubles = found.slice(0, MAX_NAMED).map(({ path, uid, mode }): Trouble => {
         const owner = users.find((user) => user.uid === uid)?.name ?? `uid ${uid}`;
@@ -38,7 +31,8 @@ export const ofWaysAround: readonly (AgentCheck | MachineCheck)[] = [
           fix: uid === 0 ? removalFrom(path, examination) : asAccount(owner, strip),
         };
       });
-      return isComplete ? troubles : [...troubles, notSearched(examination)];
+      const all = [...troubles, ...(await setIdShells(examination))];
+      return isComplete ? all : [...all, notSearched(examination)];
     },
   },
   {
@@ -122,6 +116,90 @@ export const ofWaysAround: readonly (AgentCheck | MachineCheck)[] = [
 /** Where everybody may put things. */
 const SHARED_DIRS = ["/tmp", "/var/tmp", "/dev/shm"];
 
+const SET_ID = ["-type", "f", "(", "-perm", "-4000", "-o", "-perm", "-2000", ")"];
+/** Where everybody finds programs. */
+const PROGRAM_DIRS = [
+  ...[
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/local",
+    "/usr/libexec",
+    "/bin",
+    "/sbin",
+    "/opt",
+  ],
+];
+/** What distributions make setuid or setgid, and what sees for itself to what whoever starts it may do. */
+const MEANT: ReadonlySet<string> = new Set([
+  ...[
+    "su",
+    "sudo",
+    "sudoedit",
+    "sudo-rs",
+    "su-rs",
+    "doas",
+    "pkexec",
+    "newgrp",
+    "sg",
+    "passwd",
+    "chsh",
+    "chfn",
+    "gpasswd",
+    "chage",
+    "expiry",
+  ],
+  ...[
+    "mount",
+    "umount",
+    "fusermount",
+    "fusermount3",
+    "newuidmap",
+    "newgidmap",
+    "bwrap",
+    "firejail",
+    "snap-confine",
+    "pppd",
+  ],
+  ...["ping", "ping6", "mtr-packet", "crontab", "at", "batch", "exim", "exim4", "sendmail", "procmail", "dotlockfile"],
+  ...[
+    "ssh-agent",
+    "ssh-keysign",
+    "wall",
+    "write",
+    "bsd-write",
+    "locate",
+    "mlocate",
+    "plocate",
+    "screen",
+    "chrome-sandbox",
+    "staprun",
+  ],
+]);
+
+/** Of the programs that act as their owner or its group, those that do whatever they are told, and that an agent can start. */
+async function setIdShells(examination: Examination): Promise<Trouble[]> {
+  // Where one directory is in another, what is in it is found twice.
+  const { found } = await search(examination, SET_ID, PROGRAM_DIRS);
+  const users = await examination.machine.users();
+  const troubles: Trouble[] = [];
+  for (const { path, uid, mode } of new Map(found.map((each) => [each.path, each])).values()) {
+    const escape = MEANT.has(basename(path)) ? undefined : escapeOf(path);
+    if (escape === undefined) continue;
+    const able: string[] = [];
+    for (const { name, probe } of examination.agents) {
+      if ((await probe.run("tryExecuting", path)).outcome === "allowed") able.push(name);
+    }
+    if (able.length === 0) continue;
+    const owner = users.find((user) => user.uid === uid)?.name ?? `uid ${uid}`;
+    const message = `${able.join(", ")} can act as ${owner} or its group through ${shellQuote(path)}: ${escape.how}`;
+    const fix = `chmod ug-s ${shellQuote(path)}`;
+    troubles.push({ severity: "error", message, evidence: `find saw mode ${mode}, owner ${owner}`, fix });
+  }
+  return troubles;
+}
+
 interface Found {
   readonly path: string;
   readonly uid: number;
@@ -153,7 +231,7 @@ async function search(
 function removalFrom(path: string, { agents }: Examination): string {
   const starts = [...SHARED_DIRS, SPOOLS_DIR, ...agents.map(({ account }) => account.home)];
   const start = starts.find((dir) => path.startsWith(`${dir}/`)) ?? "/tmp";
-  return `find -P ${shellQuote(start)} -xdev -type f -path ${shellQuote(path.replaceAll(/[*?[\\]/g, "\\$&"))} -delete`;
+  return `find -P ${shellQuote(start)} -xdev -type f -path ${shellQuote(literal(path))} -delete`;
 }
 
 function look(machine: Machine, path: string): Found[] {
