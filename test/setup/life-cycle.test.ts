@@ -33,10 +33,10 @@ test(
 
     await context.test("a human writes to an agent, which has not run yet", () => {
       // What Node has compiled for her would stay in her home.
-      const anna = 'sudo -u anna env PATH="$PATH" NODE_DISABLE_COMPILE_CACHE=1';
-      machine.sh(`${anna} ${GROUP} publish @codebot '"please review"'`);
+      const alice = 'sudo -u alice env PATH="$PATH" NODE_DISABLE_COMPILE_CACHE=1';
+      machine.sh(`${alice} ${GROUP} publish @codebot '"please review"'`);
       const read = `sudo -u codebot env PATH="$PATH" ${GROUP} --json subscribe @codebot --count 1`;
-      assert.match(machine.sh(`timeout 20 ${read}`), /"source":"\/agents\/anna"/);
+      assert.match(machine.sh(`timeout 20 ${read}`), /"source":"\/agents\/alice"/);
     });
 
     await context.test("an agent outside of the group can neither read nor send there", () => {
