@@ -40,7 +40,7 @@ export async function findCapablePrograms(machine: Machine, homes: readonly stri
   if (machine.flavour.platform === "darwin") return { programs: [] };
   const getcap = machine.which("getcap");
   if (getcap === undefined) {
-    const fix = machine.flavour.accountTools === "busybox" ? "apk add libcap-getcap" : "apt-get install libcap2-bin";
+    const fix = machine.flavour.accountTools === "busybox" ? "apk add libcap" : "apt-get install libcap2-bin";
     return { programs: [], gap: { evidence: "there is no getcap, which lists them", fix } };
   }
   const dirs = [...new Set([...SEARCHED, ...homes])].filter((dir) => isDirectory(machine, dir));

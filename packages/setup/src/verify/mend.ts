@@ -69,6 +69,8 @@ export function takeOtherUid(
   users: readonly Account[],
   ownUid?: number,
 ): string {
+  // Whoever keeps the directory that it is from has to give it another one.
+  if (platform === "linux" && !users.some((user) => user.name === name)) return `getent passwd -- ${shellQuote(name)}`;
   const used = users.map((user) => user.uid);
   const next = Math.max(FIRST_UID, ...used.filter((each) => each < LAST_UID)) + 1;
   const free = ownUid !== undefined && !used.includes(ownUid) ? ownUid : next;

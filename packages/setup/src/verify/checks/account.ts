@@ -14,14 +14,21 @@ export const accountsProbed: MachineCheck = {
   id: "accounts-separate",
   sentence: "each account of the file exists, with a uid that no other account has",
   async ofMachine({ setup, machine, unprobed }) {
-    const users = await machine.users();
+    const names = [...setup.agents, ...setup.humans].map(({ name }) => name);
+    const accounts = await Promise.all(names.map((name) => machine.user(name)));
+    const listed = await machine.users();
+    // An account of a network is in no list of this machine.
+    const others = accounts.filter(
+      (account) => account !== undefined && !listed.some((user) => user.name === account.name),
+    );
+    const users = [...listed, ...others.filter((account) => account !== undefined)];
     const troubles: Trouble[] = [];
-    for (const { name } of [...setup.agents, ...setup.humans]) {
-      const account = await machine.user(name);
+    for (const [index, name] of names.entries()) {
+      const account = accounts[index];
       const twins = users.filter((user) => user.uid === account?.uid && user.name !== name);
       const evidence = unprobed.get(name);
       if (account !== undefined && (account.uid === 0 || twins.length > 0)) {
-        troubles.push(sharedUid(account, twins, machine, users));
+        troubles.push(sharedUid(account, twins, machine, listed));
       } else if (evidence !== undefined) {
         const isAgent = setup.agents.some((agent) => agent.name === name);
         const fix =
