@@ -1,8 +1,19 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import type { TestContext } from "node:test";
 import type { VerifyFinding } from "#setup/verify/finding.js";
-import { SandboxMachine, type Ended } from "#setup-test/support/sandbox-machine.js";
+import { NEEDS_NAMESPACES, SandboxMachine, type Ended } from "#setup-test/support/sandbox-machine.js";
+
+const TOOLS = { sudo: "sudo", python3: "python3", getcap: "libcap2-bin", setcap: "libcap2-bin" };
+
+/** What `test(name, { skip })` takes: false where these machines can be made, and verify finds nothing on them that it could not try. */
+export const NEEDS_AGENTS: string | false =
+  NEEDS_NAMESPACES ||
+  (Object.entries(TOOLS)
+    .filter(([tool]) => spawnSync("sh", ["-c", `command -v ${tool}`]).status !== 0)
+    .map(([tool, debianPackage]) => `needs ${tool} (Debian: ${debianPackage})`)[0] ??
+    false);
 
 interface SetupFile {
   readonly humans: Record<string, object>;

@@ -7,14 +7,11 @@ export interface Break {
   readonly finds: { readonly check: string; readonly agent?: string; readonly severity?: "error" | "warning" };
   /** Further checks whose findings follow from it. */
   readonly also?: readonly string[];
-  /** A program that it takes, and Debian's package of it. */
-  readonly needs?: readonly [program: string, debianPackage: string];
 }
 
 /** What cannot be tried, and is a warning or an error for that, where somebody cannot send; and where nobody can use the spool. */
 const UNTRIED = ["senders-unforgeable", "messages-untouchable"];
 const ALL_UNTRIED = [...UNTRIED, "spools-closed-to-outsiders", "channels-as-written"];
-const SETCAP = ["setcap", "libcap2-bin"] as const;
 /** sudo reads no file that others may write to. */
 const plantRule = (file: string, rule: string) => `echo '${rule}' > ${file}; chmod 0440 ${file}`;
 
@@ -225,7 +222,6 @@ json.dump(spool, open(path, "w"))'`,
       script:
         "cp /bin/kill /usr/local/sbin/stop; setcap cap_kill+ep /usr/local/sbin/stop; sudo -u codebot /usr/local/sbin/stop -0 1",
       finds: { check: "processes-untouchable", agent: "codebot" },
-      needs: SETCAP,
     },
     {
       title: "a program that everybody may start looks into all processes",
@@ -233,7 +229,6 @@ json.dump(spool, open(path, "w"))'`,
         cp /bin/ls /usr/local/sbin/peek; setcap cap_sys_ptrace+ep /usr/local/sbin/peek
         sudo -u auditor /usr/local/sbin/peek -l /proc/1/cwd | grep -q -e '->'`,
       finds: { check: "processes-opaque", agent: "auditor" },
-      needs: SETCAP,
     },
     {
       title: "a program that everybody may start reads all files",
@@ -241,7 +236,6 @@ json.dump(spool, open(path, "w"))'`,
         cp /bin/cat /usr/local/sbin/show; setcap cap_dac_read_search=ep /usr/local/sbin/show
         sudo -u reviewer /usr/local/sbin/show /etc/shadow | grep -q root`,
       finds: { check: "roots-hands-out-of-reach", agent: "reviewer" },
-      needs: SETCAP,
     },
     {
       title: "a shell where everybody finds programs is setuid",

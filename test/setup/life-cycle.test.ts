@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NEEDS_NAMESPACES } from "#setup-test/support/sandbox-machine.js";
-import { AgentsMachine, findingsIn, SETUP } from "./agents-machine.js";
+import { AgentsMachine, NEEDS_AGENTS, findingsIn, SETUP } from "./agents-machine.js";
 
 interface Received {
   readonly sender: { readonly user: string };
@@ -12,7 +11,7 @@ const GROUP = "agentbus --group agents";
 
 test(
   "agents are made, talk, keep an outsider out, are repaired, and leave nothing",
-  { skip: NEEDS_NAMESPACES },
+  { skip: NEEDS_AGENTS },
   async (context) => {
     const machine = await AgentsMachine.make(context);
     const before = machine.sandbox.snapshot();

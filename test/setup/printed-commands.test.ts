@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NEEDS_NAMESPACES } from "#setup-test/support/sandbox-machine.js";
-import { AgentsMachine } from "./agents-machine.js";
+import { AgentsMachine, NEEDS_AGENTS } from "./agents-machine.js";
 
 const FILE = "/etc/agentbus.json";
 
 test(
   "what setup tells a person to give as root can be given as it is, wherever sudo looks for programs",
-  { skip: NEEDS_NAMESPACES },
+  { skip: NEEDS_AGENTS },
   async (context) => {
     const machine = await AgentsMachine.make(context);
     machine.sh("echo 'alice ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/99-alice; chmod 0440 /etc/sudoers.d/99-alice");

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NEEDS_NAMESPACES } from "#setup-test/support/sandbox-machine.js";
-import { AgentsMachine, findingsIn, type VerifyRecord } from "./agents-machine.js";
+import { AgentsMachine, NEEDS_AGENTS, findingsIn, type VerifyRecord } from "./agents-machine.js";
 
 test(
   "agents can be made and verified from where none of them can read agentbus, and verify says that they cannot run it",
-  { skip: NEEDS_NAMESPACES },
+  { skip: NEEDS_AGENTS },
   async (context) => {
     const machine = await AgentsMachine.make(context);
     machine.sh("chmod 0700 /mnt");
@@ -19,7 +18,7 @@ test(
 
 test(
   "verify says how to install Node and agentbus for everybody, and finds nothing where that has been done",
-  { skip: NEEDS_NAMESPACES },
+  { skip: NEEDS_AGENTS },
   async (context) => {
     const machine = await AgentsMachine.make(context);
     machine.apply();

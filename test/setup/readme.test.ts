@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { test } from "node:test";
-import { NEEDS_NAMESPACES, SandboxMachine } from "#setup-test/support/sandbox-machine.js";
+import { SandboxMachine } from "#setup-test/support/sandbox-machine.js";
+import { NEEDS_AGENTS } from "./agents-machine.js";
 
 const README = new URL("../../../README.md", import.meta.url);
-const NEEDS_SUDO = spawnSync("sudo", ["--version"]).error === undefined ? false : "needs sudo";
 
 test(
   "README: what its section about accounts says to type prints what it says",
-  { skip: NEEDS_NAMESPACES || NEEDS_SUDO },
+  { skip: NEEDS_AGENTS },
   async (context) => {
     const [commands = [], plan = [], apply = [], verify = []] = blocksOf("Give each agent its own account");
     assert.equal(commands.length, 4);
