@@ -248,24 +248,16 @@ json.dump(spool, open(path, "w"))'`,
       finds: { check: "own-group-alone", agent: "codebot" },
       also: ["groups-as-written"],
     },
-  ],
-  [
     {
-      title: "the keys of an agent are open to all, and so is all that leads there",
-      script: "cd /home/reviewer && chmod 0755 . .config .config/agentbus && chmod 0644 .config/agentbus/env",
-      finds: { check: "agent-secrets-closed", agent: "codebot" },
-      also: ["home-as-written", "environment-file-closed", "agent-homes-closed"],
+      title: "a human is no longer in the group of the spool",
+      script: "gpasswd -d alice agents",
+      finds: { check: "bus-works", agent: "alice" },
+      also: UNTRIED,
     },
     {
-      title: "the home of a human is writable for all",
-      script: "chmod 0777 /home/alice",
-      finds: { check: "human-files-unwritable", agent: "auditor" },
-      also: ["human-home-closed", "human-dotfiles-closed", "human-secrets-closed"],
-    },
-    {
-      title: "somebody whom the file does not name is in the group of a spool",
-      script: "usermod -aG ops games",
-      finds: { check: "spool-groups-as-written", agent: "games" },
+      title: "a start file without the block of setup",
+      script: "rm /home/reviewer/.zshenv",
+      finds: { check: "nothing-to-apply", severity: "warning" },
     },
   ],
   [
@@ -307,6 +299,23 @@ json.dump(spool, open(path, "w"))'`,
   ],
   [
     {
+      title: "the keys of an agent are open to all, and so is all that leads there",
+      script: "cd /home/reviewer && chmod 0755 . .config .config/agentbus && chmod 0644 .config/agentbus/env",
+      finds: { check: "agent-secrets-closed", agent: "codebot" },
+      also: ["home-as-written", "environment-file-closed", "agent-homes-closed"],
+    },
+    {
+      title: "the home of a human is writable for all",
+      script: "chmod 0777 /home/alice",
+      finds: { check: "human-files-unwritable", agent: "auditor" },
+      also: ["human-home-closed", "human-dotfiles-closed", "human-secrets-closed"],
+    },
+    {
+      title: "somebody whom the file does not name is in the group of a spool",
+      script: "usermod -aG ops games",
+      finds: { check: "spool-groups-as-written", agent: "games" },
+    },
+    {
       title: "a file that sudoers includes has a rule of aliases",
       script: `
         ${plantRule("/etc/more-rules", "Cmnd_Alias TOOLS = /usr/bin/find, /bin/sh\nUser_Alias BOTS = reviewer\nBOTS ALL=(ALL) NOPASSWD: TOOLS")}
@@ -344,19 +353,6 @@ json.dump(spool, open(path, "w"))'`,
       script: "chown alice /var/spool/agentbus/agents/spool.json; chmod 0660 /var/spool/agentbus/agents/spool.json",
       finds: { check: "bus-works", agent: "codebot" },
       also: ["spool-as-made", ...ALL_UNTRIED],
-    },
-  ],
-  [
-    {
-      title: "a human is no longer in the group of the spool",
-      script: "gpasswd -d alice agents",
-      finds: { check: "bus-works", agent: "alice" },
-      also: UNTRIED,
-    },
-    {
-      title: "a start file without the block of setup",
-      script: "rm /home/reviewer/.zshenv",
-      finds: { check: "nothing-to-apply", severity: "warning" },
     },
   ],
   [
