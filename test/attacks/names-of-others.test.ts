@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { createSpool } from "@agentbus/core";
 import { NEEDS_ROOT } from "../support/caretaker.js";
 import { GroupSpool } from "../support/group-spool.js";
 import { until } from "../support/personal-spool.js";
@@ -65,6 +66,34 @@ describe("a member and the names of others", { skip: NEEDS_ROOT }, () => {
     assert.equal(letters.length, 6);
     for (const { reason, sender } of letters)
       assert.deepEqual([reason, sender], ["forged-source", { uid: mallory.uid, user: mallory.name }]);
+  });
+
+  test("speaks for others only as long as root has made it a relay, also for receivers that are open", async () => {
+    const { alice, bob, mallory } = spool;
+    const receiver = await Receiver.open(alice, spool.path, "relayed.source", { durable: "relayed" });
+    const box = spool.of(alice, "relayed", "new");
+    const say = (what: string) =>
+      mallory.run(
+        ({ post, join: to, messageName }, path, me, dir, text) => void post(path, me, text, to(dir, messageName())),
+        spool.path,
+        mallory.name,
+        box,
+        inBobsName("relayed.source", { data: what }),
+      );
+    const change = (options: { relay?: string[]; unrelay?: string[] }) =>
+      createSpool({ spool: spool.path, group: spool.group, env: {}, ...options });
+    await change({ relay: [mallory.name] });
+    await say("relayed");
+    const received = await receiver.untilReceived(1);
+    assert.deepEqual(
+      received.map(({ sender, source, data }) => [sender, source, data]),
+      [[mallory.name, `/agents/${bob.name}`, "relayed"]],
+    );
+    await change({ unrelay: [mallory.name] });
+    await say("no longer");
+    assert.deepEqual(await receiver.untilRefused(1), { "forged-source": 1 });
+    assert.equal((await receiver.received()).length, 1);
+    await receiver.close();
   });
 
   test("cannot give a file away", async () => {

@@ -1,19 +1,45 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
 import type { TestContext } from "node:test";
 import type { VerifyFinding } from "#setup/verify/finding.js";
-import { SandboxMachine, type Ended } from "#setup-test/support/sandbox-machine.js";
+import { NEEDS_NAMESPACES, SandboxMachine, type Ended } from "#setup-test/support/sandbox-machine.js";
 
-/** What the machine of these tests is made from: two agents that share a spool with a human, one of them barred from channels, and a third that has its own. */
+const TOOLS = { sudo: "sudo", python3: "python3", getcap: "libcap2-bin", setcap: "libcap2-bin" };
+
+/** What `test(name, { skip })` takes: false where these machines can be made, and verify finds nothing on them that it could not try. */
+export const NEEDS_AGENTS: string | false =
+  NEEDS_NAMESPACES ||
+  (Object.entries(TOOLS)
+    .filter(([tool]) => spawnSync("sh", ["-c", `command -v ${tool}`]).status !== 0)
+    .map(([tool, debianPackage]) => `needs ${tool} (Debian: ${debianPackage})`)[0] ??
+    false);
+
+interface SetupFile {
+  readonly humans: Record<string, object>;
+  readonly groups: Record<string, object>;
+  readonly agents: Record<string, { readonly sudo?: readonly object[] }>;
+}
+
+export const EXAMPLE_PATH = new URL("../../../examples/agentbus.json", import.meta.url);
+
+/** The file that a reader copies: alice, codebot and reviewer, who share a spool. */
+export const EXAMPLE = JSON.parse(fs.readFileSync(EXAMPLE_PATH, "utf8")) as SetupFile;
+
+const { codebot, reviewer } = EXAMPLE.agents;
+
+/** What the machine of these tests is made from: the example, and what is to be broken beyond it. */
 export const SETUP = {
-  version: 1,
-  humans: { anna: { groups: ["agents"] } },
-  groups: { agents: {}, ops: {} },
+  ...EXAMPLE,
+  // The spool that nobody of the others is in.
+  groups: { ...EXAMPLE.groups, ops: {} },
   agents: {
-    codebot: { groups: ["agents"], sudo: [{ command: ["/usr/local/sbin/restart-app", "now"] }] },
-    reviewer: { groups: ["agents"], channels: { sockets: false, pipes: false } },
+    // A program that a test may give away; the one of the example is the machine's own systemctl.
+    codebot: { ...codebot, sudo: [...(codebot?.sudo ?? []), { command: ["/usr/local/sbin/restart-app", "now"] }] },
+    reviewer: { ...reviewer, channels: { sockets: false, pipes: false } },
     auditor: { groups: ["ops"] },
   },
-} as const;
+};
 
 const SETUP_PATH = "/etc/agentbus.json";
 const BIN_DIR = "/mnt/bin";
@@ -22,7 +48,7 @@ const PATH = `${BIN_DIR}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 /** A record of `verify`: a finding, or what passed. */
 export type VerifyRecord = Pick<VerifyFinding, "check"> & Partial<VerifyFinding>;
 
-/** A machine of its own, with anna's account in it and the file that asks for the agents. */
+/** A machine of its own, with alice's account in it and the file that asks for the agents. */
 export class AgentsMachine {
   private constructor(readonly sandbox: SandboxMachine) {}
 
@@ -38,8 +64,8 @@ export class AgentsMachine {
       mkdir ${BIN_DIR}
       ln -s ${sandbox.agentbus} ${BIN_DIR}/agentbus
     `);
-    sandbox.addHuman("anna");
-    sandbox.sh("chmod 0700 /home/anna");
+    sandbox.addHuman("alice");
+    sandbox.sh("chmod 0700 /home/alice");
     const machine = new AgentsMachine(sandbox);
     machine.write(SETUP);
     return machine;
@@ -61,8 +87,8 @@ export class AgentsMachine {
 
   /** Gives the command of a finding, and says yes where it would ask. What only shows something may end as it likes. */
   mend(fix: string): void {
-    if (fix.startsWith("agentbus setup plan")) return;
-    this.sh(fix.startsWith("agentbus setup apply") ? `${fix} --yes` : fix);
+    if (/^agentbus (?:setup plan|doctor) /.test(fix)) return;
+    this.sh(fix.replaceAll(/agentbus setup apply \S+/g, "$& --yes"));
   }
 
   apply(): string {

@@ -9,6 +9,12 @@ export interface Break {
   readonly also?: readonly string[];
 }
 
+/** What cannot be tried, and is a warning or an error for that, where somebody cannot send; and where nobody can use the spool. */
+const UNTRIED = ["senders-unforgeable", "messages-untouchable"];
+const ALL_UNTRIED = [...UNTRIED, "spools-closed-to-outsiders", "channels-as-written"];
+/** sudo reads no file that others may write to. */
+const plantRule = (file: string, rule: string) => `echo '${rule}' > ${file}; chmod 0440 ${file}`;
+
 const INBOX = "/var/spool/agentbus/agents/subscriptions/codebot~inbox";
 
 /** Those of a round do not hide each other. */
@@ -46,7 +52,7 @@ export const ROUNDS: readonly (readonly Break[])[] = [
       title: "the spool loses its modes",
       script: "chmod 2770 /var/spool/agentbus/agents",
       finds: { check: "spool-as-made" },
-      also: ["bus-works"],
+      also: ["bus-works", ...ALL_UNTRIED],
     },
     {
       title: "another agent's shell is setuid",
@@ -84,7 +90,7 @@ import os, struct
 ids = {"user": int(os.popen("id -u codebot").read())}
 entries = [(1, 7, -1), (2, 5, ids["user"]), (4, 0, -1), (16, 5, -1), (32, 0, -1)]
 acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
-os.setxattr("/home/anna", "system.posix_acl_access", acl)'`,
+os.setxattr("/home/alice", "system.posix_acl_access", acl)'`,
       finds: { check: "human-home-closed", agent: "codebot" },
       also: ["human-dotfiles-closed"],
     },
@@ -98,6 +104,11 @@ del spool["barred"]
 json.dump(spool, open(path, "w"))'`,
       finds: { check: "channels-as-written", agent: "reviewer" },
       also: ["spool-as-made"],
+    },
+    {
+      title: "somebody has written a relay into spool.json by hand",
+      script: `sed -i 's/"relays": \\[\\]/"relays": ["codebot"]/' /var/spool/agentbus/agents/spool.json; grep -q '"codebot"' /var/spool/agentbus/agents/spool.json`,
+      finds: { check: "senders-unforgeable", agent: "codebot" },
     },
     {
       title: "the spool of another group is opened",
@@ -149,7 +160,7 @@ json.dump(spool, open(path, "w"))'`,
     {
       title: "the home of a human is open to all, as Debian makes it",
       script:
-        "chmod 0755 /home/anna; mkdir /home/anna/project; echo KEY=1 > /home/anna/project/.env; mkfifo -m 0666 /home/anna/.netrc; chown -R anna:anna /home/anna/project",
+        "chmod 0755 /home/alice; mkdir /home/alice/project; echo KEY=1 > /home/alice/project/.env; mkfifo -m 0666 /home/alice/.netrc; chown -R alice:alice /home/alice/project",
       finds: { check: "human-home-closed", agent: "auditor", severity: "warning" },
       also: ["human-dotfiles-closed", "human-secrets-closed"],
     },
@@ -207,10 +218,83 @@ json.dump(spool, open(path, "w"))'`,
       finds: { check: "environment-file-closed", agent: "codebot" },
     },
     {
+      title: "a program that everybody may start signals whomever it is told to",
+      script:
+        "cp /bin/kill /usr/local/sbin/stop; setcap cap_kill+ep /usr/local/sbin/stop; sudo -u codebot /usr/local/sbin/stop -0 1",
+      finds: { check: "processes-untouchable", agent: "codebot" },
+    },
+    {
+      title: "a program that everybody may start looks into all processes",
+      script: `
+        cp /bin/ls /usr/local/sbin/peek; setcap cap_sys_ptrace+ep /usr/local/sbin/peek
+        sudo -u auditor /usr/local/sbin/peek -l /proc/1/cwd | grep -q -e '->'`,
+      finds: { check: "processes-opaque", agent: "auditor" },
+    },
+    {
+      title: "a program that everybody may start reads all files",
+      script: `
+        cp /bin/cat /usr/local/sbin/show; setcap cap_dac_read_search=ep /usr/local/sbin/show
+        sudo -u reviewer /usr/local/sbin/show /etc/shadow | grep -q root`,
+      finds: { check: "roots-hands-out-of-reach", agent: "reviewer" },
+    },
+    {
+      title: "a shell where everybody finds programs is setuid",
+      script: "cp /bin/bash /usr/local/sbin/bash5; chmod 4755 /usr/local/sbin/bash5",
+      finds: { check: "setuid-files-absent" },
+    },
+    {
       title: "somebody else is in the own group of an agent",
       script: "usermod -aG codebot reviewer",
       finds: { check: "own-group-alone", agent: "codebot" },
       also: ["groups-as-written"],
+    },
+    {
+      title: "a human is no longer in the group of the spool",
+      script: "gpasswd -d alice agents",
+      finds: { check: "bus-works", agent: "alice" },
+      also: UNTRIED,
+    },
+    {
+      title: "a start file without the block of setup",
+      script: "rm /home/reviewer/.zshenv",
+      finds: { check: "nothing-to-apply", severity: "warning" },
+    },
+  ],
+  [
+    {
+      title: "a file of a human is readable, whose home can be entered though not listed",
+      script: "chmod 0711 /home/alice; echo KEY=1 > /home/alice/.env; chmod 0644 /home/alice/.env",
+      finds: { check: "human-secrets-closed", agent: "codebot" },
+      also: ["human-home-closed"],
+    },
+    {
+      title: "so is how her shell starts",
+      script: "echo > /home/alice/.zshrc; chmod 0644 /home/alice/.zshrc",
+      finds: { check: "human-dotfiles-closed", agent: "auditor", severity: "warning" },
+    },
+    {
+      title: "the home of an agent can be entered",
+      script: "chmod 0711 /home/auditor",
+      finds: { check: "agent-homes-closed", agent: "reviewer" },
+      also: ["home-as-written", "agent-secrets-closed"],
+    },
+    {
+      title: "a rule lets an agent become a human",
+      script: plantRule("/etc/sudoers.d/99-local", "codebot ALL=(alice) NOPASSWD: /bin/sh"),
+      finds: { check: "sudo-nothing-more", agent: "codebot" },
+      also: ["sudo-as-written"],
+    },
+    {
+      title: "a rule is planted for a group that the file gives",
+      script: plantRule("/etc/sudoers.d/98-local", "%ops ALL=(ALL) NOPASSWD: /usr/bin/"),
+      finds: { check: "sudo-nothing-more", agent: "auditor" },
+      also: ["sudo-as-written"],
+    },
+    {
+      title: "an agent can close itself in where it sends from",
+      script: "chmod 0500 /var/spool/agentbus/agents/outbox/codebot",
+      finds: { check: "bus-works", agent: "codebot" },
+      also: ["spool-as-made", "spools-closed-to-outsiders", ...UNTRIED],
     },
   ],
   [
@@ -222,7 +306,7 @@ json.dump(spool, open(path, "w"))'`,
     },
     {
       title: "the home of a human is writable for all",
-      script: "chmod 0777 /home/anna",
+      script: "chmod 0777 /home/alice",
       finds: { check: "human-files-unwritable", agent: "auditor" },
       also: ["human-home-closed", "human-dotfiles-closed", "human-secrets-closed"],
     },
@@ -230,6 +314,45 @@ json.dump(spool, open(path, "w"))'`,
       title: "somebody whom the file does not name is in the group of a spool",
       script: "usermod -aG ops games",
       finds: { check: "spool-groups-as-written", agent: "games" },
+    },
+    {
+      title: "a file that sudoers includes has a rule of aliases",
+      script: `
+        ${plantRule("/etc/more-rules", "Cmnd_Alias TOOLS = /usr/bin/find, /bin/sh\nUser_Alias BOTS = reviewer\nBOTS ALL=(ALL) NOPASSWD: TOOLS")}
+        ${plantRule("/etc/sudoers.d/97-include", "#include /etc/more-rules")}`,
+      finds: { check: "sudo-as-written", agent: "reviewer" },
+      also: ["sudo-nothing-more"],
+    },
+    {
+      title: "an agent may edit a file of root's, with a human",
+      script: plantRule("/etc/sudoers.d/96-local", "alice, codebot ALL=(root) NOPASSWD: sudoedit /etc/hosts"),
+      finds: { check: "sudo-as-written", agent: "codebot" },
+    },
+    {
+      title: "a rule is for an agent by its uid",
+      script: plantRule("/etc/sudoers.d/95-local", "#$(id -u auditor) ALL=(root) NOPASSWD: /usr/bin/id").replaceAll(
+        "'",
+        '"',
+      ),
+      finds: { check: "sudo-nothing-more", agent: "auditor" },
+      also: ["sudo-as-written"],
+    },
+    {
+      title: "an agent has the uid of another one in user namespaces",
+      script: 'echo "codebot:$(id -u reviewer):1" >> /etc/subuid',
+      finds: { check: "accounts-separate", agent: "codebot" },
+    },
+    {
+      title: "spool.json cannot be read any more",
+      script: "echo '{' > /var/spool/agentbus/ops/spool.json",
+      finds: { check: "bus-works", agent: "auditor" },
+      also: ["spool-as-made"],
+    },
+    {
+      title: "spool.json belongs to a member",
+      script: "chown alice /var/spool/agentbus/agents/spool.json; chmod 0660 /var/spool/agentbus/agents/spool.json",
+      finds: { check: "bus-works", agent: "codebot" },
+      also: ["spool-as-made", ...ALL_UNTRIED],
     },
   ],
   [

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NEEDS_NAMESPACES } from "#setup-test/support/sandbox-machine.js";
-import { AgentsMachine, findingsIn, SETUP } from "./agents-machine.js";
+import { AgentsMachine, NEEDS_AGENTS, findingsIn, SETUP } from "./agents-machine.js";
 
 interface Received {
   readonly sender: { readonly user: string };
@@ -12,7 +11,7 @@ const GROUP = "agentbus --group agents";
 
 test(
   "agents are made, talk, keep an outsider out, are repaired, and leave nothing",
-  { skip: NEEDS_NAMESPACES },
+  { skip: NEEDS_AGENTS },
   async (context) => {
     const machine = await AgentsMachine.make(context);
     const before = machine.sandbox.snapshot();
@@ -33,10 +32,10 @@ test(
 
     await context.test("a human writes to an agent, which has not run yet", () => {
       // What Node has compiled for her would stay in her home.
-      const anna = 'sudo -u anna env PATH="$PATH" NODE_DISABLE_COMPILE_CACHE=1';
-      machine.sh(`${anna} ${GROUP} publish @codebot '"please review"'`);
+      const alice = 'sudo -u alice env PATH="$PATH" NODE_DISABLE_COMPILE_CACHE=1';
+      machine.sh(`${alice} ${GROUP} publish @codebot '"please review"'`);
       const read = `sudo -u codebot env PATH="$PATH" ${GROUP} --json subscribe @codebot --count 1`;
-      assert.match(machine.sh(`timeout 20 ${read}`), /"source":"\/agents\/anna"/);
+      assert.match(machine.sh(`timeout 20 ${read}`), /"source":"\/agents\/alice"/);
     });
 
     await context.test("an agent outside of the group can neither read nor send there", () => {

@@ -1,22 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NEEDS_NAMESPACES } from "#setup-test/support/sandbox-machine.js";
-import { AgentsMachine } from "./agents-machine.js";
+import { AgentsMachine, NEEDS_AGENTS } from "./agents-machine.js";
 
 const FILE = "/etc/agentbus.json";
 
 test(
   "what setup tells a person to give as root can be given as it is, wherever sudo looks for programs",
-  { skip: NEEDS_NAMESPACES },
+  { skip: NEEDS_AGENTS },
   async (context) => {
     const machine = await AgentsMachine.make(context);
-    machine.sh("echo 'anna ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/99-anna; chmod 0440 /etc/sudoers.d/99-anna");
-    const asAnna = (command: string) => {
-      const { status, stdout, stderr } = machine.run(`sudo -u anna env "PATH=$PATH" sh -c '${command}' 2>&1`);
+    machine.sh("echo 'alice ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/99-alice; chmod 0440 /etc/sudoers.d/99-alice");
+    const asAlice = (command: string) => {
+      const { status, stdout, stderr } = machine.run(`sudo -u alice env "PATH=$PATH" sh -c '${command}' 2>&1`);
       return { status, said: stdout + stderr };
     };
     const told = (command: string, pattern: RegExp): string => {
-      const { said } = asAnna(command);
+      const { said } = asAlice(command);
       const found = pattern.exec(said)?.[1];
       assert.ok(found !== undefined, said);
       return found;
@@ -28,7 +27,7 @@ test(
       assert.equal(told(`agentbus setup plan ${FILE}`, /changes; to do it: (.*)/), apply);
       const verify = told(`${apply} --yes`, /changes made; to see whether it isolates: (.*)/);
       assert.equal(told(`agentbus setup verify ${FILE}`, /fix: (.*)/), verify);
-      assert.match(asAnna(verify).said, /3 agents: .* 0 errors/);
+      assert.match(asAlice(verify).said, /3 agents: .* 0 errors/);
     });
 
     await context.test("where sudo finds it, by its name", () => {
@@ -37,19 +36,19 @@ test(
       const prefix = hasNode.status === 0 ? "sudo agentbus" : 'sudo env "PATH=$PATH" agentbus';
       const remove = told("agentbus setup remove codebot", /fix: (.*);/);
       assert.equal(remove, `${prefix} setup remove codebot`);
-      assert.equal(asAnna(`${remove} --yes --home delete`).status, 0);
+      assert.equal(asAlice(`${remove} --yes --home delete`).status, 0);
       const all = told("agentbus setup remove --all", /fix: (.*);/);
-      assert.equal(asAnna(`${all} --yes --home delete`).status, 0);
+      assert.equal(asAlice(`${all} --yes --home delete`).status, 0);
     });
 
     await context.test("what is there already is taken over by one command", () => {
       machine.sh("groupadd agents; useradd -m -U -s /bin/bash codebot");
       const apply = told(`agentbus setup apply ${FILE}`, /fix: (.*);/);
-      const { status, said } = asAnna(`${apply} --yes`);
+      const { status, said } = asAlice(`${apply} --yes`);
       assert.equal(status, 1, said);
       const adopt = /fix: if they are meant: (.*); removal will leave them there/.exec(said)?.[1] ?? "";
       assert.match(adopt, / --adopt agents --adopt codebot$/);
-      assert.equal(asAnna(`${adopt} --yes`).status, 0);
+      assert.equal(asAlice(`${adopt} --yes`).status, 0);
     });
   },
 );

@@ -146,6 +146,19 @@ test("what init is told to bar is an account and a kind of channel, of a group's
   assert.match(personal.stderr, /a personal spool has nobody to bar from anything/);
 });
 
+test("init makes a relay of an account, and takes that back", async (context) => {
+  const sandbox = Sandbox.make(context);
+  const relays = () =>
+    (JSON.parse(fs.readFileSync(join(sandbox.spool, "spool.json"), "utf8")) as { relays: string[] }).relays;
+  assert.equal((await sandbox.run(["init", "--relay", "root", "--relay", "nobody"])).code, 0);
+  assert.deepEqual(relays(), ["root", "nobody"]);
+  assert.match((await sandbox.run(["init", "--unrelay", "nobody"])).stderr, /spool.json has new limits, relays/);
+  assert.deepEqual(relays(), ["root"]);
+  const bad = await sandbox.run(["init", "--relay", "a b"]);
+  assert.equal(bad.code, 2);
+  assert.match(bad.stderr, /name of an account, such as bridge/);
+});
+
 test("init makes a spool once, and mends it when it is run again", async (context) => {
   const sandbox = Sandbox.make(context);
   const made = await sandbox.run(["init"]);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Accounts } from "./accounts.js";
 import { ancestorsOf } from "./ancestors.js";
-import { changeBarred, type Bar } from "./barred.js";
+import { changeBarred } from "./barred.js";
 import { bringBarredPipes } from "./barred-pipes.js";
 import type { CreatedSpool, CreateSpoolOptions } from "./create-spool.js";
 import { BusError, errnoOf, fromErrno } from "./errors.js";
@@ -21,7 +21,7 @@ import {
   type SpoolServices,
 } from "./spool-plan.js";
 
-const OPTIONS = new Set(["group", "spool", "limits", "relays", "bar", "unbar", "env"]);
+const OPTIONS = new Set(["group", "spool", "limits", "relays", "relay", "unrelay", "bar", "unbar", "env"]);
 
 /** @see createSpool */
 export async function buildSpool(options: CreateSpoolOptions, services: SpoolServices): Promise<CreatedSpool> {
@@ -29,7 +29,8 @@ export async function buildSpool(options: CreateSpoolOptions, services: SpoolSer
   requirePlatform(process.platform);
   const plan = await planSpool(options, options.env ?? process.env, services);
   const record = composeRecord(plan, options);
-  await requireAccounts(options.bar ?? [], services.accounts);
+  await requireAccounts("bar", options.bar?.map(({ user }) => user) ?? [], services.accounts);
+  await requireAccounts("make a relay of", options.relay ?? [], services.accounts);
   try {
     return await carryOut({ ...plan, ...services, changes: [] }, record);
   } catch (error) {
@@ -117,7 +118,7 @@ function composeRecord({ kind, group, before }: SpoolPlan, options: CreateSpoolO
   const record: SpoolRecord = {
     ...known,
     ...(options.limits === undefined ? {} : { limits: { ...(before?.limits ?? DEFAULT_LIMITS), ...options.limits } }),
-    ...(options.relays === undefined ? {} : { relays: options.relays }),
+    ...(isAboutRelays(options) ? { relays: changeRelays(options.relays ?? known.relays, options) } : {}),
     ...(barred === undefined ? {} : { barred }),
   };
   if (validateSpool(record)) return record;
@@ -125,11 +126,19 @@ function composeRecord({ kind, group, before }: SpoolPlan, options: CreateSpoolO
   throw new TypeError(`${error?.instancePath.slice(1).replaceAll("/", ".") ?? ""} ${error?.message ?? "is wrong"}`);
 }
 
+function isAboutRelays({ relays, relay = [], unrelay = [] }: CreateSpoolOptions): boolean {
+  return relays !== undefined || relay.length + unrelay.length > 0;
+}
+
+function changeRelays(before: readonly string[] = [], { relay = [], unrelay = [] }: CreateSpoolOptions): string[] {
+  return [...new Set([...before, ...relay])].filter((user) => !unrelay.includes(user));
+}
+
 /** Whoever is misspelt would not be barred. @throws BusError ERR_ACCOUNT */
-async function requireAccounts(bar: readonly Bar[], accounts: Accounts): Promise<void> {
-  for (const { user } of bar) {
+async function requireAccounts(what: string, users: readonly string[], accounts: Accounts): Promise<void> {
+  for (const user of users) {
     if ((await accounts.findUid(user)) !== undefined) continue;
-    throw new BusError("ERR_ACCOUNT", `cannot bar ${user}: there is no such account`, {
+    throw new BusError("ERR_ACCOUNT", `cannot ${what} ${user}: there is no such account`, {
       fix: "getent passwd shows those that there are",
     });
   }

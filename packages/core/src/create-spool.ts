@@ -12,8 +12,12 @@ export interface CreateSpoolOptions {
   readonly spool?: string | undefined;
   /** What the spool bears; a limit that is left out stays as it is, or has its default. A bad one throws a TypeError. */
   readonly limits?: Partial<SpoolLimits> | undefined;
-  /** Accounts besides root that may publish in the name of others. @default as it is, at first none */
+  /** Accounts besides root that may publish in the name of others: all of them. @default as it is, at first none */
   readonly relays?: readonly string[] | undefined;
+  /** Accounts that may from now on, beside those that may already. @default none */
+  readonly relay?: readonly string[] | undefined;
+  /** Those that may no longer; also an account that is gone. @default none */
+  readonly unrelay?: readonly string[] | undefined;
   /** Accounts that may use no sockets, or no pipes, from now on; of a group's spool. @default none but those that may not already */
   readonly bar?: readonly Bar[] | undefined;
   /** Those that may again. @default none */
@@ -40,7 +44,7 @@ export interface CreatedSpool {
  * repeated, so two processes may do this at once, and a crash is mended by the next run.
  *
  * Loaded when it is called: who only uses a spool shall not wait for it.
- * @throws TypeError for options that cannot be; BusError ERR_ACCESS (a group's spool needs root), ERR_ACCOUNT (no such group, or nobody of a name that is to be barred),
+ * @throws TypeError for options that cannot be; BusError ERR_ACCESS (a group's spool needs root), ERR_ACCOUNT (no such group, or nobody of a name that is to be barred or a relay),
  *   ERR_SPOOL_UNTRUSTED (what is there, or a directory above it, belongs to somebody else), ERR_SPOOL_LAYOUT
  */
 export async function createSpool(

@@ -1,5 +1,5 @@
 import fs, { type Stats } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Accounts } from "./accounts.js";
 import type { Barred } from "./barred.js";
 import { readSmallFile, UnfitFile } from "./bounded-read.js";
@@ -68,7 +68,6 @@ export async function readSpool(place: SpoolPlace, services: Services): Promise<
     group: record.group,
     gid: stat.gid,
     limits: { ...DEFAULT_LIMITS, ...record.limits },
-    relays: new Set(record.relays),
   };
 }
 
@@ -226,9 +225,11 @@ function notFound({ path, initCommand }: SpoolPlace, why: string, cause?: unknow
 }
 
 function badLayout(path: string, why: string, cause?: unknown): BusError {
+  // Out of the spool: agentbus init makes none of a directory that holds something else.
+  const away = `${dirname(path)}.${SPOOL_FILE}.bad`;
   return new BusError("ERR_SPOOL_LAYOUT", `cannot use ${path}: ${why}`, {
     path,
     cause,
-    fix: `look at it (cat ${shellQuote(path)}); to have it written anew: ${asRoot(`mv ${shellQuote(path)} ${shellQuote(`${path}.bad`)}`)}, then agentbus init`,
+    fix: `look at it (cat ${shellQuote(path)}); to have it written anew: ${asRoot(`mv ${shellQuote(path)} ${shellQuote(away)}`)}, then agentbus init`,
   });
 }

@@ -24,8 +24,6 @@ export interface SpoolFacts {
   readonly group?: string | undefined;
   readonly gid: number;
   readonly limits: SpoolLimits;
-  /** Accounts that may speak for others, besides root. */
-  readonly relays: ReadonlySet<string>;
 }
 
 export interface SpoolServices {
@@ -42,7 +40,6 @@ export class Spool implements SpoolFacts, SpoolServices {
   readonly group: string | undefined;
   readonly gid: number;
   readonly limits: SpoolLimits;
-  readonly relays: ReadonlySet<string>;
   readonly fileSystem: FileSystem;
   readonly accounts: Accounts;
   readonly names: NameSource;
@@ -65,7 +62,6 @@ export class Spool implements SpoolFacts, SpoolServices {
     this.group = facts.group;
     this.gid = facts.gid;
     this.limits = facts.limits;
-    this.relays = facts.relays;
     this.fileSystem = services.fileSystem;
     this.accounts = services.accounts;
     this.names = services.names;

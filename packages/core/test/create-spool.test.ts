@@ -66,11 +66,36 @@ describe("a personal spool", () => {
     assert.deepEqual(record["relays"], ["bridge"]);
   });
 
+  test("makes relays of accounts that there are, and takes that back also from one that is gone", async () => {
+    const { path } = await createSpool({ env, relays: ["gone"] });
+    const relays = () =>
+      (JSON.parse(fs.readFileSync(join(path, "spool.json"), "utf8")) as Record<string, unknown>)["relays"];
+    await createSpool({ env, relay: ["root", "root"] });
+    assert.deepEqual(relays(), ["gone", "root"]);
+    const { code, message } = await refusalOf(createSpool({ env, relay: ["nobody-of-this-name"] }));
+    assert.deepEqual([code, /cannot make a relay of nobody-of-this-name/.test(message)], ["ERR_ACCOUNT", true]);
+    const { changes } = await createSpool({ env, unrelay: ["gone"] });
+    assert.deepEqual(changes, [`${path}/spool.json has new limits, relays or barred accounts`]);
+    assert.deepEqual(relays(), ["root"]);
+    assert.deepEqual((await createSpool({ env, unrelay: ["gone"] })).changes, []);
+  });
+
   test("refuses limits that cannot be and options that do not exist, before it makes anything", async () => {
     await assert.rejects(createSpool({ env, limits: { maxHops: 0 } }), /TypeError: limits.maxHops must be >= 1/);
     await assert.rejects(createSpool({ env, relays: ["a b"] }), TypeError);
     await assert.rejects(createSpool({ env, path: dir } as CreateSpoolOptions), /has no option "path"; it has: group/);
     assert.equal(fs.existsSync(join(dir, "state")), false);
+  });
+
+  test("is made anew where its spool.json cannot be read, once that is moved to where the error says", async () => {
+    const { path } = await createSpool({ env });
+    fs.writeFileSync(join(path, "spool.json"), "{");
+    const { code, fix } = await refusalOf(createSpool({ env }));
+    assert.equal(code, "ERR_SPOOL_LAYOUT");
+    const [, from = "", to = ""] = /mv (\S+) (\S+), then agentbus init$/.exec(fix ?? "") ?? [];
+    fs.renameSync(from, to);
+    assert.equal((await createSpool({ env })).created, true);
+    assertTable(path, "personal", process.geteuid?.() ?? -1, undefined);
   });
 
   test("a failure at any step is a clear error, and mended by making it again", async () => {

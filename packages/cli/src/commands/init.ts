@@ -13,6 +13,8 @@ Examples:
   sudo agentbus init --group agents    a spool for everybody in the group agents
   agentbus init --spool /tmp/try       one to try things out in`;
 
+const ACCOUNT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/;
+
 export function initCommand(program: Command): Command {
   return program
     .command("init")
@@ -25,6 +27,8 @@ export function initCommand(program: Command): Command {
       addBar,
     )
     .option("--unbar <name:channel>", "let it again; may be repeated", addBar)
+    .option("--relay <name>", "let an account publish in the name of others, as root may; may be repeated", addRelay)
+    .option("--unrelay <name>", "let it no longer; may be repeated", addRelay)
     .action((_: unknown, command: Command) => init(command.optsWithGlobals<InitOptions>()));
 }
 
@@ -32,6 +36,8 @@ interface InitOptions extends GlobalOptions {
   readonly limit?: Partial<SpoolLimits>;
   readonly bar?: readonly Bar[];
   readonly unbar?: readonly Bar[];
+  readonly relay?: readonly string[];
+  readonly unrelay?: readonly string[];
 }
 
 function addLimit(text: string, limits: Partial<SpoolLimits> = {}): Partial<SpoolLimits> {
@@ -47,8 +53,14 @@ function addBar(text: string, bars: readonly Bar[] = []): readonly Bar[] {
   return [...bars, { user, channel }];
 }
 
-async function init({ spool, group, json, limit, bar, unbar }: InitOptions): Promise<void> {
-  const made = await createSpool({ spool, group, limits: limit, bar, unbar });
+function addRelay(name: string, relays: readonly string[] = []): readonly string[] {
+  if (!ACCOUNT.test(name)) throw new InvalidArgumentError("It is the name of an account, such as bridge.");
+  return [...relays, name];
+}
+
+async function init({ spool, group, json, limit, ...accounts }: InitOptions): Promise<void> {
+  const { bar, unbar, relay, unrelay } = accounts;
+  const made = await createSpool({ spool, group, limits: limit, bar, unbar, relay, unrelay });
   if (json === true) return printLine(toJson(made));
   for (const line of describe(made)) say(line);
   await printLine(printable(made.path));

@@ -1,3 +1,4 @@
+import { CurrentRecord } from "../current-record.js";
 import { describeErrors, userOfSource, type Envelope } from "../envelope.js";
 import { validateEnvelope } from "../generated/validators.js";
 import type { Spool } from "../spool.js";
@@ -39,9 +40,11 @@ export class Judge {
   readonly #record: Acceptance;
   readonly #matches: (topic: string) => boolean;
   readonly #createdMs: number;
+  readonly #spoolRecord: CurrentRecord;
 
   constructor(spool: Spool, record: Acceptance) {
     this.#spool = spool;
+    this.#spoolRecord = new CurrentRecord(spool);
     this.#record = record;
     this.#matches = compilePatterns([...record.patterns, ...(record.formerPatterns ?? [])]);
     this.#createdMs = Date.parse(record.createdAt);
@@ -95,14 +98,23 @@ export class Judge {
     );
   }
 
-  /** An account speaks for itself; root, and the relays that `spool.json` lists, for anybody. */
+  /** An account speaks for itself; root, and the relays that `spool.json` lists by now, for anybody. */
   #maySpeakAs(source: string, sender: Sender): boolean {
     const user = userOfSource(source);
     if (user === undefined) return false;
-    if (user === sender.user || sender.uid === 0 || this.#spool.relays.has(sender.user)) return true;
+    if (user === sender.user || sender.uid === 0 || this.#isRelay(sender.user)) return true;
     // One uid may have several names. Only the local files are asked: a made-up name must not cost a look-up elsewhere.
     this.#spool.accounts.refresh();
     return this.#spool.accounts.uidOf(user) === sender.uid;
+  }
+
+  /** Not asked about who speaks for itself. What cannot be read makes nobody a relay. */
+  #isRelay(user: string): boolean {
+    try {
+      return this.#spoolRecord.look().relays?.includes(user) === true;
+    } catch {
+      return false;
+    }
   }
 
   /**

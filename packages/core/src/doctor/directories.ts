@@ -43,6 +43,8 @@ async function visit(spool: ExaminedSpool, dir: string, owner: Owner): Promise<F
   const parts = PARTS.find(([pattern]) => pattern.test(dir))?.[1] ?? [];
   findings.push(...parts.filter((part) => !names.includes(part)).map((part) => missing(spool, dir, stat, part)));
   for (const name of names.filter((each) => !each.startsWith("."))) {
+    // sockets.lock is a file, and has the name of a process's lock, which is a directory.
+    if (FILES.has(`${rule.path}${name}`)) continue;
     if (ruleForDirectory(`${dir}${name}/`) !== undefined)
       findings.push(...(await enter(spool, `${dir}${name}/`, owner)));
     else if (STRICT.has(dir) && !FILES.has(`${dir}${name}`)) findings.push(...foreign(spool, dir, name));

@@ -67,6 +67,7 @@ export function spoolFileOf(machine: Machine, group: string): SpoolFile | undefi
 }
 
 interface SpoolFile {
+  readonly layout?: unknown;
   readonly limits?: Record<string, unknown>;
   readonly barred?: { readonly sockets?: readonly string[]; readonly pipes?: readonly string[] };
 }

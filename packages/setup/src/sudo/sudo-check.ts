@@ -64,7 +64,8 @@ export async function sudoCheck(
   }
   const extra = checked.filter(({ isPolicy }) => !isPolicy);
   const ownPath = sudoersPath(name, machine.flavour.platform);
-  const lines = extra.length === 0 ? [] : sudoersLinesAbout(machine, name, groups);
+  const uid = (await machine.user(name))?.uid;
+  const lines = extra.length === 0 ? [] : sudoersLinesAbout(machine, { name, uid }, groups);
   const objections = rules.flatMap((rule) => objectionsTo(machine, rule));
   howChecked.push("each program of a rule: owner and mode of it, of links to it and of all directories above");
   return {

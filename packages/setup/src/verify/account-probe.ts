@@ -10,13 +10,16 @@ const MAX_STDERR_BYTES = 4_000;
 
 /** What a task threw. */
 export class TaskFailed extends Error {
-  constructor({ message, fix }: NonNullable<Reply["failure"]>) {
+  constructor({ message, fix, code }: NonNullable<Reply["failure"]>) {
     super(message);
     this.fix = fix;
+    this.code = code;
   }
 
   /** The command that mends it, where the bus knows one. */
   readonly fix: string | undefined;
+  /** Of a BusError. */
+  readonly code: string | undefined;
 }
 
 /** The probe is gone, or somebody stopped it: what was to be tried is not known. */

@@ -7,6 +7,7 @@ import { ofOtherAgents } from "./checks/other-agents.js";
 import { ofOwnBus } from "./checks/own-bus.js";
 import { ofOwnHome } from "./checks/own-home.js";
 import { ofProcesses } from "./checks/processes.js";
+import { setIdFiles } from "./checks/set-id-files.js";
 import { ofSpool } from "./checks/spool.js";
 import { ofSudo } from "./checks/sudo.js";
 import { ofSystem } from "./checks/system.js";
@@ -26,7 +27,7 @@ export const FAMILIES: readonly Family[] = [
   { title: "The system", checks: ofSystem },
   { title: "Processes", checks: ofProcesses },
   { title: "sudo", checks: ofSudo },
-  { title: "Ways around", checks: ofWaysAround },
+  { title: "Ways around", checks: [setIdFiles, ...ofWaysAround] },
   { title: "Messages of others", checks: ofSpool },
   { title: "Channels", checks: ofChannels },
   { title: "What must work", checks: ofOwnBus },

@@ -1,6 +1,7 @@
 import type { Account, Machine } from "../machine.js";
 import type { AgentSetup, HumanSetup, Setup } from "../setup.js";
 import { AccountProbe } from "./account-probe.js";
+import { findCapablePrograms, type CapableSearch } from "./capable-programs.js";
 import { findEnvFiles, type EnvFiles } from "./places-of-humans.js";
 
 /** An account of the file that exists, and a process that tries as it. */
@@ -24,6 +25,7 @@ export interface Examination {
   readonly humans: readonly ProbedHuman[];
   /** By the names of humans. */
   readonly envFiles: ReadonlyMap<string, EnvFiles>;
+  readonly capable: CapableSearch;
   /** Accounts of the file for which nothing could be tried, and why. */
   readonly unprobed: ReadonlyMap<string, string>;
 }
@@ -50,8 +52,10 @@ export async function beginExamination(
   const probeAll = async <Wish extends { readonly name: string }>(wishes: readonly Wish[]): Promise<Probed<Wish>[]> =>
     (await Promise.all(wishes.map(startProbe))).filter((each) => each !== undefined);
   const [agents, humans] = await Promise.all([probeAll(setup.agents), probeAll(setup.humans)]);
+  const homes = agents.map(({ account }) => account.home);
   const searches = humans.map(async ({ name, account }) => [name, await findEnvFiles(machine, account)] as const);
-  return { setup, machine, agents, humans, unprobed, envFiles: new Map(await Promise.all(searches)) };
+  const [capable, envFiles] = await Promise.all([findCapablePrograms(machine, homes), Promise.all(searches)]);
+  return { setup, machine, agents, humans, unprobed, capable, envFiles: new Map(envFiles) };
 }
 
 export async function endExamination({ agents, humans }: Examination): Promise<void> {

@@ -43,6 +43,18 @@ export function giveFileInHome(path: string, { name, home }: Account): string {
   return `find -P ${shellQuote(home)} -xdev ${only} -execdir chown -h ${shellQuote(name)} {} +`;
 }
 
+/** In a home, find(1) enters no link, and changes the file in its directory. */
+export function takeCapabilities(path: string, homes: readonly string[]): string {
+  const home = homes.find((each) => path.startsWith(`${each}/`));
+  if (home === undefined) return `setcap -r ${shellQuote(path)}`;
+  return `find -P ${shellQuote(home)} -xdev -path ${shellQuote(literal(path))} -type f -execdir setcap -r {} \\;`;
+}
+
+/** As a pattern of find(1) that stands for itself. */
+export function literal(path: string): string {
+  return path.replaceAll(/[*?[\\]/g, "\\$&");
+}
+
 const FIRST_UID = 1_000;
 const LAST_UID = 60_000;
 
@@ -57,6 +69,8 @@ export function takeOtherUid(
   users: readonly Account[],
   ownUid?: number,
 ): string {
+  // Whoever keeps the directory that it is from has to give it another one.
+  if (platform === "linux" && !users.some((user) => user.name === name)) return `getent passwd -- ${shellQuote(name)}`;
   const used = users.map((user) => user.uid);
   const next = Math.max(FIRST_UID, ...used.filter((each) => each < LAST_UID)) + 1;
   const free = ownUid !== undefined && !used.includes(ownUid) ? ownUid : next;

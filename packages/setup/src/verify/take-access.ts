@@ -26,7 +26,9 @@ export async function takeAccess(
   if (isByGroup && group !== undefined && group !== name && !wish.groups.includes(group)) {
     return leaveGroup(machine.flavour, name, group);
   }
-  if ((stat.mode & BITS[right]) !== 0) return `chmod o-${right} ${quoted}`;
+  // Its group is root's: what may be written there was opened to all alike, and sudo's rules ask for root alone.
+  const isRoots = right === "w" && stat.gid === 0 && ((stat.mode >> 3) & BITS.w) !== 0;
+  if ((stat.mode & BITS[right]) !== 0) return `chmod ${isRoots ? "go" : "o"}-${right} ${quoted}`;
   // The group's bits are the mask of an access list (acl(5)), so this takes it from all whom the list names.
   if (right === "w" || isByGroup) return `chmod g-${right} ${quoted}`;
   return machine.flavour.platform === "darwin" ? `chmod -N ${quoted}` : `setfacl --remove-all ${quoted}`;

@@ -3,6 +3,8 @@ import type { AgentSetup, HumanSetup } from "../setup.js";
 import { TaskFailed } from "./account-probe.js";
 import type { Examination, Probed } from "./examination.js";
 import type { Trouble } from "./finding.js";
+import { applyCommand } from "./mend.js";
+import { reviveSpool } from "./revive-spool.js";
 
 export type Member = Probed<AgentSetup | HumanSetup>;
 
@@ -23,6 +25,7 @@ export function membersOf(group: string, { agents, humans }: Examination): Membe
  */
 export async function withBus(
   group: string,
+  examination: Examination,
   members: readonly Member[],
   attempt: (seats: readonly SeatedMember[], topic: string, token: string) => Promise<Trouble[]>,
   absence: "error" | "warning" = "warning",
@@ -37,7 +40,7 @@ export async function withBus(
         seats.push({ member, dropBox: `${await member.probe.run("joinBus", group, topic)}/new` });
       } catch (error) {
         if (!(error instanceof TaskFailed)) throw error;
-        troubles.push({ severity: absence, ...cannotJoin(member, group, error) });
+        troubles.push({ severity: absence, ...cannotJoin(member, group, error, examination) });
       }
     }
     return [...troubles, ...(await attempt(seats, topic, token))];
@@ -46,11 +49,17 @@ export async function withBus(
   }
 }
 
-function cannotJoin({ name }: Member, group: string, { message, fix }: TaskFailed): Omit<Trouble, "severity"> {
-  return {
-    agent: name,
-    message: `${name} cannot use the bus of ${group}`,
-    evidence: message,
-    fix: fix ?? `agentbus doctor --group ${group}`,
-  };
+function cannotJoin(
+  { name }: Member,
+  group: string,
+  { message, fix, code = "" }: TaskFailed,
+  { setup, machine }: Examination,
+): Omit<Trouble, "severity"> {
+  // What the bus says to the member, who is not root.
+  const own = fix ?? `agentbus doctor --group ${group}`;
+  const mend =
+    code === "ERR_ACCESS" ? applyCommand(setup) : UNUSABLE.has(code) ? reviveSpool(group, setup, machine) : own;
+  return { agent: name, message: `${name} cannot use the bus of ${group}`, evidence: message, fix: mend ?? own };
 }
+
+const UNUSABLE: ReadonlySet<string> = new Set(["ERR_SPOOL_NOT_FOUND", "ERR_SPOOL_UNTRUSTED", "ERR_SPOOL_LAYOUT"]);

@@ -49,6 +49,28 @@ test("a probe is its account, and nothing more", { skip: NEEDS_NAMESPACES }, asy
   assert.equal(result.groups.length, 2);
 });
 
+test("a probe tells what the kernel allows from what it refuses", { skip: NEEDS_NAMESPACES }, async (context) => {
+  const result = await withProbe(
+    context,
+    `const start = async (name) => {
+      const child = spawn("setpriv", ["--reuid=" + name, "--regid=" + name, "--init-groups", "cat"], { stdio: ["pipe", "pipe", "ignore"] });
+      child.stdin.write("ready\\n");
+      await once(child.stdout, "data");
+      return child;
+    };
+    const [own, other] = [await start("codebot"), await start("reviewer")];
+    const outcomes = async (pid) => {
+      const attempts = [...(await probe.run("trySignalling", [pid])), ...(await probe.run("tryReadingProcesses", [pid]))];
+      return [...new Set(attempts.map(({ outcome }) => outcome))];
+    };
+    const told = [await outcomes(own.pid), await outcomes(other.pid), await outcomes(1)];
+    own.kill("SIGKILL");
+    other.kill("SIGKILL");
+    console.log(JSON.stringify(told));`,
+  );
+  assert.deepEqual(result, [["allowed"], ["refused"], ["refused"]]);
+});
+
 test("no other process of its account can look into a probe", { skip: NEEDS_NAMESPACES }, async (context) => {
   const result = await withProbe(
     context,

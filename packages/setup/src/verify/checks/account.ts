@@ -7,19 +7,28 @@ import { applyCommand, leaveGroup, takeOtherUid } from "../mend.js";
 import { passwordOf } from "../password.js";
 import { ROOT_IN_DISGUISE } from "../root-in-disguise.js";
 
+const SUBUID = "/etc/subuid";
+
 /** Whether the file's accounts are there and are what they should be; what could not be probed is told here. */
 export const accountsProbed: MachineCheck = {
   id: "accounts-separate",
   sentence: "each account of the file exists, with a uid that no other account has",
   async ofMachine({ setup, machine, unprobed }) {
-    const users = await machine.users();
+    const names = [...setup.agents, ...setup.humans].map(({ name }) => name);
+    const accounts = await Promise.all(names.map((name) => machine.user(name)));
+    const listed = await machine.users();
+    // An account of a network is in no list of this machine.
+    const others = accounts.filter(
+      (account) => account !== undefined && !listed.some((user) => user.name === account.name),
+    );
+    const users = [...listed, ...others.filter((account) => account !== undefined)];
     const troubles: Trouble[] = [];
-    for (const { name } of [...setup.agents, ...setup.humans]) {
-      const account = await machine.user(name);
+    for (const [index, name] of names.entries()) {
+      const account = accounts[index];
       const twins = users.filter((user) => user.uid === account?.uid && user.name !== name);
       const evidence = unprobed.get(name);
       if (account !== undefined && (account.uid === 0 || twins.length > 0)) {
-        troubles.push(sharedUid(account, twins, machine, users));
+        troubles.push(sharedUid(account, twins, machine, listed));
       } else if (evidence !== undefined) {
         const isAgent = setup.agents.some((agent) => agent.name === name);
         const fix =
@@ -27,7 +36,7 @@ export const accountsProbed: MachineCheck = {
         troubles.push({ severity: "error", agent: name, message: `nothing could be tried as ${name}`, evidence, fix });
       }
     }
-    return troubles;
+    return [...troubles, ...borrowedUids(setup.agents, machine, users)];
   },
 };
 
@@ -139,6 +148,36 @@ export const ofSpoolGroups: readonly MachineCheck[] = [
     },
   },
 ];
+
+/** In a user namespace, who has an account's uid among its subordinate ones is that account (subuid(5)). */
+function borrowedUids(
+  agents: readonly { readonly name: string }[],
+  machine: Machine,
+  users: readonly Account[],
+): Trouble[] {
+  const lines = (machine.read(SUBUID) ?? "").split("\n");
+  return lines.flatMap((line) => {
+    const [, owner, start, count] = /^([^:]+):(\d+):(\d+)$/.exec(line) ?? [];
+    const agent = agents.find(
+      ({ name }) => name === owner || users.some((user) => user.name === name && String(user.uid) === owner),
+    );
+    if (agent === undefined) return [];
+    const [first, last] = [Number(start), Number(start) + Number(count) - 1];
+    const lent = users.filter(({ uid, name }) => name !== agent.name && uid >= first && uid <= last);
+    if (lent.length === 0) return [];
+    const message = `${agent.name} can act as ${lent.map(({ name }) => name).join(", ")} in a user namespace`;
+    const evidence = `${SUBUID} gives it the uids ${first} to ${last}`;
+    return [
+      {
+        severity: "error" as const,
+        agent: agent.name,
+        message,
+        evidence,
+        fix: `sed -i ${shellQuote(`/^${line}$/d`)} ${SUBUID}`,
+      },
+    ];
+  });
+}
 
 function membersOf(group: Group, users: readonly Account[]): string[] {
   const main = users.filter(({ gid }) => gid === group.gid).map(({ name }) => name);

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { shellQuote } from "@agentbus/core";
 import type { Check } from "../check.js";
 import type { Examination, ProbedAgent } from "../examination.js";
 import type { Trouble } from "../finding.js";
@@ -27,7 +28,7 @@ export const ofChannels: readonly Check[] = [
 
 function tryChannels(agent: ProbedAgent, group: string, examination: Examination): Promise<Trouble[]> {
   const other = membersOf(group, examination).find(({ name }) => name !== agent.name);
-  return withBus(group, other === undefined ? [agent] : [agent, other], async (seats) => {
+  return withBus(group, examination, other === undefined ? [agent] : [agent, other], async (seats) => {
     const [own, peer] = [agent, other].map((each) => seats.find(({ member }) => member === each)?.member);
     if (own === undefined) return [];
     const attempts = [
@@ -35,11 +36,11 @@ function tryChannels(agent: ProbedAgent, group: string, examination: Examination
       ...(agent.wish.channels.pipes ? [] : await tryPipes(own, peer, group)),
     ];
     const done = allowedOf(attempts);
-    if (done.length === 0) return untriedOf(attempts, agent.name);
+    if (done.length === 0) return untriedOf(attempts, agent.name, `agentbus doctor --group ${shellQuote(group)}`);
     const fix = applyCommand(examination.setup);
     const message = `${agent.name} can use channels in ${group} that the file denies it`;
     return [
-      ...untriedOf(attempts, agent.name),
+      ...untriedOf(attempts, agent.name, `agentbus doctor --group ${shellQuote(group)}`),
       {
         severity: "error",
         agent: agent.name,

@@ -3,9 +3,12 @@ import { makePlan } from "../../plan/make-plan.js";
 import type { AgentCheck, MachineCheck } from "../check.js";
 import type { Trouble } from "../finding.js";
 
-import { applyCommand, planCommand } from "../mend.js";
+import { TaskFailed } from "../account-probe.js";
+import type { Examination } from "../examination.js";
+import { applyCommand, asAccount, planCommand } from "../mend.js";
+import { reviveSpool } from "../revive-spool.js";
 import { spoolDirOf } from "../../spool-place.js";
-import { membersOf, withBus } from "../with-bus.js";
+import { membersOf, withBus, type Member } from "../with-bus.js";
 
 /** Longer than any delivery takes. */
 const ARRIVES_WITHIN_MS = 10_000;
@@ -44,12 +47,17 @@ export const ofOwnBus: readonly (AgentCheck | MachineCheck)[] = [
         const members = membersOf(group, examination);
         return withBus(
           group,
+          examination,
           members,
           async (seats, topic) => {
             const found: Trouble[] = [];
-            for (const { member } of seats) await member.probe.run("publishTo", group, topic, `from ${member.name}`);
+            const expected: string[] = [];
             for (const { member } of seats) {
-              const expected = seats.map((seat) => seat.member.name);
+              const trouble = await tryPublishing(member, group, topic, examination);
+              if (trouble === undefined) expected.push(member.name);
+              else found.push(trouble);
+            }
+            for (const { member } of seats) {
               const arrivals = await member.probe.run("arrivalsFrom", group, expected, ARRIVES_WITHIN_MS);
               const silent = expected.filter(
                 (name) => !arrivals.some(({ sender, text }) => sender === name && text === `from ${name}`),
@@ -94,13 +102,15 @@ export const ofOwnBus: readonly (AgentCheck | MachineCheck)[] = [
   {
     id: "spool-as-made",
     sentence: "each spool has the owners and modes that it was made with, and is on a filesystem that keeps them",
-    async ofMachine({ setup }) {
+    async ofMachine({ setup, machine }) {
       const found = new Map<string, Trouble>();
       for (const { name } of setup.groups) {
         for (const { severity, message, fix, check } of await diagnose({ spool: spoolDirOf(name) })) {
           if (severity === "info" || check === "inotify") continue; // root's own limits
           const evidence = `agentbus doctor --group ${name} looked`;
-          const mend = fix ?? `agentbus doctor --group ${shellQuote(name)}`;
+          const isUnusable = check === "spool" && severity === "error";
+          const revival = isUnusable ? reviveSpool(name, setup, machine) : undefined;
+          const mend = revival ?? fix ?? `agentbus doctor --group ${shellQuote(name)}`;
           found.set(message, { severity, message, evidence, fix: mend });
         }
       }
@@ -108,3 +118,28 @@ export const ofOwnBus: readonly (AgentCheck | MachineCheck)[] = [
     },
   },
 ];
+
+/** @returns what is wrong, if it cannot */
+async function tryPublishing(
+  { name, account, probe }: Member,
+  group: string,
+  topic: string,
+  { machine }: Examination,
+): Promise<Trouble | undefined> {
+  try {
+    await probe.run("publishTo", group, topic, `from ${name}`);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof TaskFailed)) throw error;
+    const outbox = spoolDirOf(group, `outbox/${name}`);
+    const stat = machine.stat(outbox);
+    const isClosed = stat?.uid === account.uid && (stat.mode & OUTBOX_MODE) !== OUTBOX_MODE;
+    const fix = isClosed
+      ? asAccount(name, `chmod ${OUTBOX_MODE.toString(8)} ${shellQuote(outbox)}`)
+      : (error.fix ?? `agentbus doctor --group ${shellQuote(group)}`);
+    const message = `${name} cannot publish in ${group}`;
+    return { severity: "error", agent: name, message, evidence: error.message, fix };
+  }
+}
+
+const OUTBOX_MODE = 0o2700;

@@ -1,6 +1,7 @@
 import type { AgentCheck } from "../check.js";
 import { othersThan, type Examination, type ProbedAgent } from "../examination.js";
 import type { Trouble } from "../finding.js";
+import { throughPrograms, TO_SIGNAL, TO_TRACE } from "../capability-troubles.js";
 import { takeOtherUid } from "../mend.js";
 import type { Attempt } from "../probe/attempt.js";
 import { allowedOf, listed, untriedOf } from "../trials.js";
@@ -12,7 +13,11 @@ export const ofProcesses: readonly AgentCheck[] = [
     async ofAgent(agent, examination) {
       const pids = await targetsFor(agent, examination);
       const attempts = await agent.probe.run("trySignalling", [1, process.pid, ...pids]);
-      return [...(await describe(agent, attempts, "signals", examination)), ...untriedOf(attempts, agent.name)];
+      return [
+        ...(await describe(agent, attempts, "signals", examination)),
+        ...(await throughPrograms(agent, examination, TO_SIGNAL, "signals processes of others")),
+        ...untriedOf(attempts, agent.name),
+      ];
     },
   },
   {
@@ -22,7 +27,11 @@ export const ofProcesses: readonly AgentCheck[] = [
       if (examination.machine.flavour.platform === "darwin") return undefined; // ps(1) there shows an environment to its account alone
       const pids = await targetsFor(agent, examination);
       const attempts = await agent.probe.run("tryReadingProcesses", [1, process.pid, ...pids]);
-      return [...(await describe(agent, attempts, "looks into", examination)), ...untriedOf(attempts, agent.name)];
+      return [
+        ...(await describe(agent, attempts, "looks into", examination)),
+        ...(await throughPrograms(agent, examination, TO_TRACE, "looks into processes of others")),
+        ...untriedOf(attempts, agent.name),
+      ];
     },
   },
 ];

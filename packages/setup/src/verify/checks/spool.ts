@@ -19,7 +19,7 @@ export const ofSpool: readonly MachineCheck[] = [
       const members = membersOf(group, examination);
       const outsiders = examination.agents.filter(({ wish }) => !wish.groups.includes(group));
       if (outsiders.length === 0) return undefined;
-      return withBus(group, members.slice(0, 1), async ([seat], topic, token) => {
+      return withBus(group, examination, members.slice(0, 1), async ([seat], topic, token) => {
         const message = await seat?.member.probe.run("leaveMessage", group, `${topic}.kept`, token);
         const troubles = outsiders.map((outsider) => tryFromOutside(outsider, group, members, message));
         return (await Promise.all(troubles)).flat();
@@ -30,7 +30,7 @@ export const ofSpool: readonly MachineCheck[] = [
     id: "senders-unforgeable",
     sentence: "a message in another's name is refused by whoever receives it",
     ofMachine: ofEachPair((group, examination) =>
-      withBus(group, membersOf(group, examination), async (seats, topic) => {
+      withBus(group, examination, membersOf(group, examination), async (seats, topic) => {
         const troubles: Trouble[] = [];
         for (const { member: forger } of seats.filter(({ member }) => isAgent(member, examination))) {
           const victim = seats.find(({ member }) => member !== forger);
@@ -46,7 +46,7 @@ export const ofSpool: readonly MachineCheck[] = [
     id: "messages-untouchable",
     sentence: "it can neither change, replace, rename nor remove a message of another, nor move a subscription away",
     ofMachine: ofEachPair((group, examination) =>
-      withBus(group, membersOf(group, examination), async (seats, topic, token) => {
+      withBus(group, examination, membersOf(group, examination), async (seats, topic, token) => {
         const troubles: Trouble[] = [];
         for (const [index, { member }] of seats.filter((seat) => isAgent(seat.member, examination)).entries()) {
           const other = seats.find((seat) => seat.member !== member)?.member;
@@ -54,7 +54,7 @@ export const ofSpool: readonly MachineCheck[] = [
           const kept = `${token}-${index}`;
           const message = await other.probe.run("leaveMessage", group, `${topic}.kept-${index}`, kept);
           const attempts = await member.probe.run("meddleWith", group, message);
-          troubles.push(...untriedOf(attempts, member.name));
+          troubles.push(...untriedOf(attempts, member.name, doctor(group)));
           const done = allowedOf(attempts).map(({ path }) => path);
           if (done.length === 0) continue;
           troubles.push({
@@ -125,7 +125,7 @@ async function tryFromOutside(
     ...prefixed("write to", await probe.run("tryWriting", [...dirs, ...boxes])),
   ];
   const done = allowedOf(attempts).map(({ path }) => path);
-  const untried = untriedOf(attempts, name);
+  const untried = untriedOf(attempts, name, doctor(group));
   if (done.length === 0) return untried;
   return [
     ...untried,
@@ -145,7 +145,7 @@ async function tryForging(
   { group, topic, pretended }: { group: string; topic: string; pretended: string },
 ): Promise<Trouble[]> {
   const attempt = await forger.probe.run("forgeMessage", group, dropBox, topic, pretended);
-  if (attempt.outcome !== "allowed") return untriedOf([{ ...attempt, outcome: "untried" }], forger.name);
+  if (attempt.outcome !== "allowed") return untriedOf([{ ...attempt, outcome: "untried" }], forger.name, doctor(group));
   const reasons = await victim.probe.run("refusalsOf", group, forger.name, JUDGED_WITHIN_MS);
   if (reasons.includes("forged-source")) return [];
   return [
@@ -154,9 +154,14 @@ async function tryForging(
       agent: forger.name,
       message: `${victim.name} does not refuse what ${forger.name} sends in the name of ${pretended}`,
       evidence: `put it into ${dropBox}; ${reasons.length === 0 ? "it was not refused" : `refused only as ${reasons.join(", ")}`}`,
-      fix: `agentbus doctor --group ${shellQuote(group)}`,
+      // Nobody but root and relays is believed, and root is no agent.
+      fix: `${repairCommand(group)} --unrelay ${shellQuote(forger.name)}`,
     },
   ];
+}
+
+function doctor(group: string): string {
+  return `agentbus doctor --group ${shellQuote(group)}`;
 }
 
 /** What is each one's own, with the mode that it is made with. */
@@ -194,7 +199,7 @@ async function tryInbox(agent: Member, other: Member, group: string): Promise<Tr
       evidence: `was allowed: ${listed(does.map((each) => each.path))}`,
       fix: asAccount(other.name, `chmod ${mode} ${shellQuote(path)}`),
     }));
-  return [...troubles, ...untriedOf(all, agent.name)];
+  return [...troubles, ...untriedOf(all, agent.name, doctor(group))];
 }
 
 function prefixed(verb: string, attempts: readonly Attempt[]): Attempt[] {

@@ -1,6 +1,7 @@
 import { shellQuote } from "@agentbus/core";
 import type { Machine } from "../../machine.js";
 import { sudoCheck } from "../../sudo/sudo-check.js";
+import type { SudoersLine } from "../../sudo/sudoers-origins.js";
 import { sudoersPath } from "../../sudo/sudoers-text.js";
 import type { AgentCheck } from "../check.js";
 import type { Examination, ProbedAgent } from "../examination.js";
@@ -69,7 +70,7 @@ export const ofSudo: readonly AgentCheck[] = [
           agent: agent.name,
           message: `sudo gives ${agent.name} more than the file`,
           evidence: `sudo -n -l said yes to ${allowed.map(({ question }) => textOf(question)).join(", ")}`,
-          fix: await takeRule(agent, allowed[0]?.question.command.join(" ") ?? "", examination),
+          fix: await takeRule(agent, undefined, examination),
         },
       ];
     },
@@ -140,22 +141,42 @@ function textOf({ runAs, command }: SudoQuestion): string {
 }
 
 /** What takes a rule away that the file does not know: the line, or the group that it is for. */
-async function takeRule(agent: ProbedAgent, command: string, { machine, setup }: Examination): Promise<string> {
+async function takeRule(
+  agent: ProbedAgent,
+  command: string | undefined,
+  { machine, setup }: Examination,
+): Promise<string> {
   const { name, wish } = agent;
   const groups = await groupNamesOf(agent, machine);
-  const { origins = [] } = (await sudoCheck(machine, wish, groups)) ?? {};
-  const [program = ""] = command.split(" ");
-  const line = origins.find(({ text }) => text.includes(program) || /\bALL\s*$/.test(text)) ?? origins[0];
-  if (line === undefined)
-    return `grep -rn -e ${shellQuote(program)} -e ${shellQuote(name)} /etc/sudoers /etc/sudoers.d`;
+  const { origins = [], grants = [] } = (await sudoCheck(machine, wish, groups)) ?? {};
+  const surplus = grants.filter(({ isPolicy }) => !isPolicy).map((grant) => grant.command);
+  const programs = (command === undefined ? surplus : [command]).flatMap((each) => each.split(" ", 1));
+  const line = origins.find(({ allows }) => allows.split(/[\s,:]+/).some((word) => programs.includes(word)));
+  if (line === undefined) {
+    const words = [...programs, name].map((word) => `-e ${shellQuote(word)}`).join(" ");
+    return `grep -rn ${words} /etc/sudoers /etc/sudoers.d`;
+  }
   if (line.path === sudoersPath(name, machine.flavour.platform)) return applyCommand(setup);
   const group = groups.find((each) => line.text.startsWith(`%${each} `));
   if (group !== undefined && group !== name && !wish.groups.includes(group)) {
     return leaveGroup(machine.flavour, name, group);
   }
-  // By its words, not by its number, which changes when another line goes.
-  const pattern = line.text.replaceAll(/[^A-Za-z0-9 _]/g, ".");
-  return `sed -i -e ${shellQuote(`/^[[:space:]]*${pattern}[[:space:]]*$/d`)} ${shellQuote(line.path)} && visudo -c`;
+  const edit = editOf(line, agent.name);
+  if (edit === undefined) return `visudo -f ${shellQuote(line.path)}`;
+  return `sed -i -e ${shellQuote(edit)} ${shellQuote(line.path)} && visudo -c`;
+}
+
+/**
+ * What sed does to a line that gives an account too much: deletes it, or the account from those for whom it is, since others may need it.
+ * undefined: that is for a person to decide. By its words, not by its number, which changes when another line goes.
+ */
+function editOf({ text, subjects, accounts, isOneLine }: SudoersLine, name: string): string | undefined {
+  const [first, ...others] = subjects;
+  if (!isOneLine || first === undefined) return undefined;
+  const address = `/^[[:space:]]*${text.replaceAll(/[^A-Za-z0-9 _]/g, ".")}[[:space:]]*$/`;
+  if (others.length === 0) return accounts.length === 1 ? `${address}d` : undefined;
+  if (first === name) return `${address}s/^\\([[:space:]]*\\)${name}[[:space:]]*,[[:space:]]*/\\1/`;
+  return subjects.includes(name) ? `${address}s/[[:space:]]*,[[:space:]]*${name}\\([[:space:],]\\)/\\1/` : undefined;
 }
 
 async function groupNamesOf({ gids }: ProbedAgent, machine: Machine): Promise<string[]> {

@@ -1,6 +1,7 @@
 import type { AgentCheck } from "../check.js";
 import type { ProbedAgent } from "../examination.js";
 import type { Trouble } from "../finding.js";
+import { throughPrograms, TO_BE_ROOT } from "../capability-troubles.js";
 import { placesOfSystem } from "../places-of-system.js";
 import { takeAccess } from "../take-access.js";
 import { allowedOf, untriedOf } from "../trials.js";
@@ -37,17 +38,28 @@ export const ofSystem: readonly AgentCheck[] = [
   },
   {
     id: "roots-hands-out-of-reach",
-    sentence: "it reaches no daemon, disk or memory through which it would be root",
-    async ofAgent(agent, { machine }) {
+    sentence: "it reaches no daemon, disk, memory or program through which it would be root",
+    async ofAgent(agent, examination) {
+      const { machine, capable } = examination;
       const attempts = await agent.probe.run("tryWriting", placesOfSystem(machine.flavour).rootsHands);
       const troubles = allowedOf(attempts).map(async ({ path }) => {
         const message = `who writes to ${path} is root in disguise`;
         return trouble(agent, message, "may write to it", await takeAccess(path, "w", agent, machine));
       });
-      return [...(await Promise.all(troubles)), ...untriedOf(attempts, agent.name)];
+      return [
+        ...(await Promise.all(troubles)),
+        ...(await throughPrograms(agent, examination, TO_BE_ROOT, "has rights of root's")),
+        ...untriedOf(attempts, agent.name),
+        ...(capable.gap === undefined ? [] : [notSearched(agent, capable.gap)]),
+      ];
     },
   },
 ];
+
+function notSearched({ name }: ProbedAgent, gap: { readonly evidence: string; readonly fix: string }): Trouble {
+  const message = "it is not known which programs have capabilities, and so let it signal, trace or be root";
+  return { severity: "warning", agent: name, message, ...gap };
+}
 
 function trouble({ name }: ProbedAgent, message: string, did: string, fix: string): Trouble {
   return { severity: "error", agent: name, message, evidence: `${name} ${did}`, fix };

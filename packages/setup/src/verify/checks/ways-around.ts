@@ -1,51 +1,15 @@
 import { shellQuote } from "@agentbus/core";
-import type { Machine } from "../../machine.js";
-import type { AgentCheck, MachineCheck } from "../check.js";
-import type { Examination } from "../examination.js";
+import type { AgentCheck } from "../check.js";
 import type { Trouble } from "../finding.js";
-import { SPOOLS_DIR } from "../../spool-place.js";
 import { asAccount } from "../mend.js";
+import { quietly, searchFiles, SHARED_DIRS } from "../search-files.js";
 
-const SEARCH_WITHIN_MS = 20_000;
-const MAX_NAMED = 20;
-
-export const ofWaysAround: readonly (AgentCheck | MachineCheck)[] = [
-  {
-    id: "setuid-files-absent",
-    sentence: "no setuid or setgid program lies where agents can put one",
-    async ofMachine(examination) {
-      const { machine } = examination;
-      const { found, isComplete } = await search(examination, [
-        "-type",
-        "f",
-        "(",
-        "-perm",
-        "-4000",
-        "-o",
-        "-perm",
-        "-2000",
-        ")",
-      ]);
-      const users = await machine.users();
-      const troubles = found.slice(0, MAX_NAMED).map(({ path, uid, mode }): Trouble => {
-        const owner = users.find((user) => user.uid === uid)?.name ?? `uid ${uid}`;
-        const strip = `chmod ug-s ${shellQuote(path)}`;
-        return {
-          severity: "error",
-          ...(examination.agents.some(({ name }) => name === owner) ? { agent: owner } : {}),
-          message: `whoever may run ${shellQuote(path)} acts as ${owner} or its group`,
-          evidence: `find saw mode ${mode}, owner ${owner}`,
-          fix: uid === 0 ? removalFrom(path, examination) : asAccount(owner, strip),
-        };
-      });
-      return isComplete ? troubles : [...troubles, notSearched(examination)];
-    },
-  },
+export const ofWaysAround: readonly AgentCheck[] = [
   {
     id: "sockets-in-the-spool-only",
     sentence: "it cannot connect to a socket that somebody left in a directory for all",
     async ofAgent({ name, account, probe }, examination) {
-      const { found } = await search(
+      const { found } = await searchFiles(
         examination,
         ["-type", "s", "!", "-path", "*/.X11-unix/*", "!", "-path", "*/.ICE-unix/*"],
         SHARED_DIRS,
@@ -119,65 +83,6 @@ export const ofWaysAround: readonly (AgentCheck | MachineCheck)[] = [
   },
 ];
 
-/** Where everybody may put things. */
-const SHARED_DIRS = ["/tmp", "/var/tmp", "/dev/shm"];
-
-interface Found {
-  readonly path: string;
-  readonly uid: number;
-  readonly mode: string;
-}
-
-/**
- * Root looks for files, with find(1), which never follows a link on its way and stays on the filesystem: agents may change what is under its
- * feet.
- */
-async function search(
-  { machine, agents }: Examination,
-  test: readonly string[],
-  dirs: readonly string[] = [...SHARED_DIRS, SPOOLS_DIR, ...agents.map(({ account }) => account.home)],
-): Promise<{ found: Found[]; isComplete: boolean }> {
-  const starts = [...new Set(dirs)].filter((dir) => quietly(() => machine.stat(dir)?.isDirectory()));
-  if (starts.length === 0) return { found: [], isComplete: true };
-  const { status, stdout, stderr } = await machine.run(["find", "-P", ...starts, "-xdev", ...test, "-print0"], {
-    timeoutMs: SEARCH_WITHIN_MS,
-  });
-  const found = stdout
-    .split("\0")
-    .filter(Boolean)
-    .flatMap((path) => look(machine, path));
-  return { found, isComplete: status === 0 || (status === 1 && !/ permission /i.test(stderr)) };
-}
-
-/** From where only root can change anything, so that no link on the way leads elsewhere. */
-function removalFrom(path: string, { agents }: Examination): string {
-  const starts = [...SHARED_DIRS, SPOOLS_DIR, ...agents.map(({ account }) => account.home)];
-  const start = starts.find((dir) => path.startsWith(`${dir}/`)) ?? "/tmp";
-  return `find -P ${shellQuote(start)} -xdev -type f -path ${shellQuote(path.replaceAll(/[*?[\\]/g, "\\$&"))} -delete`;
-}
-
-function look(machine: Machine, path: string): Found[] {
-  const stat = quietly(() => machine.stat(path));
-  return stat === undefined ? [] : [{ path, uid: stat.uid, mode: (stat.mode & 0o7777).toString(8).padStart(4, "0") }];
-}
-
-function notSearched({ agents }: Examination): Trouble {
-  return {
-    severity: "warning",
-    message: `not all homes and shared directories could be searched within ${SEARCH_WITHIN_MS / 1_000} s`,
-    evidence: "find did not finish",
-    fix: `find ${agents.map(({ account }) => shellQuote(account.home)).join(" ")} -xdev -type f -perm -4000 -ls`,
-  };
-}
-
 function job(name: string, what: string, path: string, fix: string): Trouble {
   return { severity: "warning", agent: name, message: `${name} has ${what}`, evidence: `${path} is there`, fix };
-}
-
-function quietly<Result>(action: () => Result): Result | undefined {
-  try {
-    return action();
-  } catch {
-    return undefined;
-  }
 }

@@ -7,6 +7,7 @@ import { attempt, type Attempt } from "./attempt.js";
 const EXPIRES_IN_MS = 60_000;
 /** Test subscriptions that keep messages, and that a killed verification may leave: the next one removes them. */
 const KEPT = "verify-";
+const FORGED = "forged";
 
 export interface Arrival {
   readonly sender: string;
@@ -53,11 +54,12 @@ export async function arrivalsFrom(group: string, senders: readonly string[], wi
   return seat.arrivals;
 }
 
-/** The reasons for which messages of an account were refused, once there is one, or the time is over. */
+/** The reasons for which messages of an account were refused, once there is one or a forged message was taken for true, or the time is over. */
 export async function refusalsOf(group: string, sender: string, withinMs: number): Promise<string[]> {
   const seat = seatIn(group);
   const ofSender = () => seat.refusals.filter((refusal) => refusal.sender?.user === sender).map(({ reason }) => reason);
-  await untilNews(seat, withinMs, () => ofSender().length > 0);
+  const isBelieved = () => seat.arrivals.some((arrival) => arrival.sender === sender && arrival.text === FORGED);
+  await untilNews(seat, withinMs, () => ofSender().length > 0 || isBelieved());
   return ofSender();
 }
 
@@ -79,7 +81,7 @@ export function forgeMessage(group: string, dropBox: string, topic: string, pret
   const id = newUlid();
   const envelope = {
     ...{ specversion: "1.0", id, source: `/agents/${pretended}`, type: topic, topic },
-    ...{ time: new Date().toISOString(), data: "forged" },
+    ...{ time: new Date().toISOString(), data: FORGED },
   };
   const name = `5-${id}-${randomText(26, "abcdefghijklmnopqrstuvwxyz234567")}.json`;
   const draft = `${bus.spool.path}/outbox/${bus.user}/.${name}`;

@@ -14,7 +14,11 @@ export interface Reply {
   readonly id: number;
   readonly result?: unknown;
   /** What the task threw. */
-  readonly failure?: { readonly message: string; readonly fix?: string | undefined };
+  readonly failure?: {
+    readonly message: string;
+    readonly fix?: string | undefined;
+    readonly code?: string | undefined;
+  };
 }
 
 /**
@@ -50,7 +54,7 @@ async function answer({ id, task, args }: Question): Promise<void> {
 }
 
 function failureOf(error: unknown): NonNullable<Reply["failure"]> {
-  return { message: (error as Error).message, ...(isBusError(error) ? { fix: error.fix } : {}) };
+  return { message: (error as Error).message, ...(isBusError(error) ? { fix: error.fix, code: error.code } : {}) };
 }
 
 function reply(message: Reply): void {
