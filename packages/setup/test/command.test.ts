@@ -10,6 +10,12 @@ describe("agentbus setup", { skip: NEEDS_NAMESPACES }, () => {
     const machine = await prepared(context);
     assert.equal(machine.setup(["new", "codebot", "reviewer", "--human", "alice", "--file", FILE]).status, 0);
     assert.match(machine.setup(["plan", FILE]).stderr, /^\d+ changes; to do it: agentbus setup apply/);
+    const missing = machine.setup(["plan", "/tmp/missing.json"]);
+    assert.equal(missing.status, 1);
+    assert.match(
+      missing.stderr,
+      /there is no such file\n {2}fix: agentbus setup new codebot reviewer, which writes one/,
+    );
     const again = machine.setup(["new", "codebot", "--file", FILE]);
     assert.deepEqual([again.status, again.stdout], [2, ""]);
     assert.match(again.stderr, /is there already\n {2}fix: agentbus setup add codebot/);
@@ -18,7 +24,32 @@ describe("agentbus setup", { skip: NEEDS_NAMESPACES }, () => {
       assert.equal(refused.status, 1, name);
       assert.match(refused.stderr, /ERR_SETUP_FILE: cannot use the name/, name);
     }
+    for (const [names, why] of [
+      [["codebot", "codebot"], "it is given twice"],
+      [["alice"], "it is the human's; --human names another"],
+      [["agents"], "it is the group's, and each agent has a group of its own; --group names another"],
+    ] as const) {
+      const refused = machine.setup(["new", "--file", "/tmp/other.json", "--human", "alice", ...names]);
+      assert.equal(refused.status, 1);
+      assert.ok(
+        refused.stderr.startsWith(`ERR_SETUP_FILE: cannot use the name "${names[0]}": ${why}\n  fix: `),
+        refused.stderr,
+      );
+    }
     assert.equal(machine.run(["test", "-e", "/tmp/other.json"]).status, 1);
+    const nowhere = machine.setup(["new", "codebot", "--file", "/tmp/none/other.json"]);
+    assert.equal(nowhere.status, 1);
+    assert.equal(
+      nowhere.stderr,
+      "ERR_SETUP_FILE: cannot write /tmp/none/other.json: its directory does not exist\n  fix: mkdir -p /tmp/none\n",
+    );
+    const elsewhere = `${process.execPath} ${machine.agentbus} setup new codebot --file /etc/other.json`;
+    const forbidden = machine.run(["su", "alice", "-c", elsewhere]);
+    assert.equal(forbidden.status, 1);
+    assert.match(
+      forbidden.stderr,
+      /^ERR_SETUP_FILE: cannot write \/etc\/other\.json: this account may not\n {2}fix: look at it/,
+    );
   });
 
   test("add and remove do one agent, in the file as on the machine, and leave the rest of the file as it was written", async (context) => {
@@ -50,7 +81,10 @@ describe("agentbus setup", { skip: NEEDS_NAMESPACES }, () => {
     const before = machine.snapshot();
     const { status, stderr } = machine.setup(["apply", FILE]);
     assert.equal(status, 2);
-    assert.match(stderr, /nobody can be asked: stdin is no terminal\n {2}fix: add --yes/);
+    assert.match(
+      stderr,
+      /nobody can be asked: stdin is no terminal\n {2}fix: agentbus setup apply \S+ --yes; agentbus setup plan/,
+    );
     assert.equal(machine.snapshot() === before, true);
     machine.setup(["apply", FILE, "--yes"]);
     assert.equal(machine.setup(["remove", "--all"]).status, 2);
