@@ -54,11 +54,30 @@ export function reportWarnings(isJson: boolean): void {
 function reportBusError(error: BusError, isJson: boolean): number {
   const { code, message, path, fix, details } = error;
   if (isJson) sayAsIs(JSON.stringify({ error: { code, message, path, fix, details } }));
+  else if (isSeveral(details?.["several"])) saySeveral(code, details["several"]);
   else {
     say(`${code}: ${message}`);
     if (fix !== undefined) say(`  fix: ${fix}`);
   }
   return code === "ERR_TIMEOUT" ? TIMED_OUT : FAILED;
+}
+
+/** Several things that are wrong are a wall of text on one line: each has its own, and below it what mends it. */
+interface Several {
+  readonly about: string;
+  readonly faults: readonly { readonly problems: readonly string[]; readonly fix: string }[];
+}
+
+function isSeveral(value: unknown): value is Several {
+  return typeof value === "object" && value !== null && Array.isArray((value as Partial<Several>).faults);
+}
+
+function saySeveral(code: string, { about, faults }: Several): void {
+  say(`${code}: ${about}:`);
+  for (const { problems, fix } of faults) {
+    for (const problem of problems) say(`  ${problem}`);
+    say(`    fix: ${fix}`);
+  }
 }
 
 function reportUsage(message: string, fix: string | undefined, isJson: boolean): number {
