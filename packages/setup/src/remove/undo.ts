@@ -1,6 +1,7 @@
 import type { Origin } from "../ledger.js";
 import type { Machine } from "../machine.js";
 import type { Change } from "../plan/change.js";
+import { LAUNCHD_DRAIN_MS } from "../services/launchd-plist.js";
 
 /** Runs what takes commands and settings back, the last first: services are stopped, settings get their old values. */
 export function undoing(entries: readonly Origin[]): Change[] {
@@ -12,7 +13,9 @@ export function undoing(entries: readonly Origin[]): Change[] {
         title:
           before === undefined
             ? `take back ${key.replace(/^command:/, "")}`
-            : `give ${key.replace(/^setting:/, "")} its old value ${before}`,
+            : key.startsWith("home:")
+              ? `give ${undo.at(-1) ?? ""} its old mode ${before}`
+              : `give ${key.replace(/^setting:/, "")} its old value ${before}`,
         action: { kind: "run", argv: undo },
         forgets: [key],
         ...proofOf(undo),
@@ -25,7 +28,7 @@ export function undoing(entries: readonly Origin[]): Change[] {
  * How to see that something was taken back. The ledger keeps the command alone, so it is known by its first words; of others the exit
  * code is all there is.
  */
-function proofOf(undo: readonly string[]): Pick<Change, "hasTakenEffect" | "believesExitCode"> {
+function proofOf(undo: readonly string[]): Pick<Change, "hasTakenEffect" | "believesExitCode" | "settlesWithinMs"> {
   const target = undo.at(-1) ?? "";
   const isGone = (argv: readonly string[], says: RegExp) => async (on: Machine) =>
     !says.test((await on.run(argv)).stdout);
@@ -33,7 +36,10 @@ function proofOf(undo: readonly string[]): Pick<Change, "hasTakenEffect" | "beli
     case "systemctl disable":
       return { hasTakenEffect: isGone(["systemctl", "is-active", target], /^(?:active|activating|reloading)$/m) };
     case "launchctl bootout":
-      return { hasTakenEffect: async (on) => (await on.run(["launchctl", "print", target])).status !== 0 };
+      return {
+        hasTakenEffect: async (on) => (await on.run(["launchctl", "print", target])).status !== 0,
+        settlesWithinMs: LAUNCHD_DRAIN_MS,
+      };
     case "rm -f":
       return { hasTakenEffect: (on) => Promise.resolve(on.stat(target) === undefined) };
     default:
