@@ -50,6 +50,7 @@ describe("agentbus setup on a terminal", { skip: NEEDS_NAMESPACES || NEEDS_SCRIP
     const plan = [...terminal.screen.matchAll(/^( ?\d+)\. (.*)$/gm)].map(([, number, title]) => [number, title]);
     terminal.type("Y\n");
     assert.equal(await terminal.ended(), 0);
+    // eslint-disable-next-line no-control-regex
     const done = [...terminal.screen.matchAll(/^\x1b\[32m✓\x1b\[0m ( ?\d+)\/(\d+) (.*)$/gm)];
     assert.ok(plan.length >= 10);
     assert.deepEqual(

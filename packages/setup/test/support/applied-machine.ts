@@ -34,7 +34,7 @@ export class AppliedMachine extends PretendedMachine {
       files: { ...files, ...barring(setup), [`${stateDir(flavour)}/setup.json`]: ledgerOf(changes) },
     });
     const directory = (uid = 0) => ({ isDirectory: true, uid });
-    const jobs = JOB_DIRECTORIES.filter((dir) => /^\/var\/at/.test(dir) === (flavour.platform === "darwin"));
+    const jobs = JOB_DIRECTORIES.filter((dir) => dir.startsWith("/var/at") === (flavour.platform === "darwin"));
     this.#paths = new Map([
       ...Object.keys(files).map((path) => [path, { isDirectory: false, uid: 0 }] as const),
       ...accounts.users.map(({ home, uid }) => [home, directory(uid)] as const),
