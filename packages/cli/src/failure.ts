@@ -104,6 +104,8 @@ function reportCommander(error: CommanderFailure, isJson: boolean, command: stri
   // Help was printed, because there was no command.
   if (error.code === "commander.help") return USAGE;
   const [message = "", ...hints] = error.message.replace(/^error: /, "").split("\n");
+  // Of a second word that is none, only the first one has help.
+  if (error.code === "commander.unknownCommand") command = command?.split(" ")[0];
   const fix = hints.length > 0 ? hints.join(" ").replace(/^\((.*)\)$/, "$1") : remedyFor(error.code, command);
   return reportUsage(message, fix, isJson);
 }

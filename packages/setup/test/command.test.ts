@@ -52,6 +52,71 @@ describe("agentbus setup", { skip: NEEDS_NAMESPACES }, () => {
     );
   });
 
+  test("everything that is wrong with a file, or in the way of apply, has a line of its own, and below it what mends it", async (context) => {
+    const machine = await prepared(context);
+    const file = {
+      version: 1,
+      groups: { agents: { limits: { maxBacklog: "many" } } },
+      agents: { "Bad.Name": { groups: [] }, codebot: { groups: ["agents"], umsk: "027" } },
+    };
+    machine.write(FILE, JSON.stringify(file, undefined, 1));
+    const { status, stderr } = machine.setup(["plan", FILE]);
+    assert.equal(status, 1);
+    assert.deepEqual(stderr.split("\n"), [
+      `ERR_SETUP_FILE: cannot use ${FILE}:`,
+      "  agentbus.json:6:19: groups.agents.limits.maxBacklog: it is not a whole number",
+      "    fix: write a whole number",
+      '  agentbus.json:11:3: agents["Bad.Name"]: "Bad.Name" cannot be a name: small letters, digits and hyphens, beginning with a letter, at most 31',
+      '    fix: write "bad-name"',
+      '  agentbus.json:12:14: agents["Bad.Name"].groups: it is empty',
+      "    fix: put something into it",
+      "  agentbus.json:18:4: agents.codebot.umsk: there is no such setting",
+      '    fix: write "umask"',
+      "",
+    ]);
+    const { stderr: json } = machine.setup(["plan", FILE, "--json"]);
+    const { error } = JSON.parse(json) as { error: { code: string; details: { complaints: unknown[] } } };
+    assert.deepEqual([error.code, error.details.complaints.length], ["ERR_SETUP_FILE", 4]);
+
+    const agents = { codebot: { groups: ["agents"] }, reviewer: { groups: ["agents"] } };
+    machine.write(
+      FILE,
+      JSON.stringify({ version: 1, humans: { nobodyhere: { groups: ["agents"] } }, groups: { agents: {} }, agents }),
+    );
+    machine.sh("groupadd -g 41234 agents; mkdir /home/reviewer");
+    const refused = machine.setup(["apply", FILE, "--yes"]);
+    assert.equal(refused.status, 1);
+    assert.deepEqual(refused.stderr.split("\n"), [
+      "ERR_SETUP_CONFLICT: cannot apply, and nothing was changed:",
+      "  there is a group agents already, gid 41234, and setup did not make it",
+      `    fix: if it is meant: agentbus setup apply ${FILE} --adopt agents; removal will leave it there. Or choose another name in ${FILE}`,
+      "  /home/reviewer is there before the account, and is uid 0's",
+      "    fix: look at it (ls -ld /home/reviewer), and move it away: mv -T /home/reviewer /home/reviewer.old",
+      "  there is no account nobodyhere: humans have theirs already",
+      `    fix: correct "humans" in ${FILE}`,
+      "",
+    ]);
+    machine.sh("mv -T /home/reviewer /home/reviewer.old");
+    for (const [words, code, said] of [
+      [["new"], 2, "agentbus: missing required argument 'agent'\n  fix: agentbus setup new --help\n"],
+      [["aply"], 2, "agentbus: unknown command 'aply'\n  fix: Did you mean apply?\n"],
+      [["plan", "--frmat", "sh"], 2, "agentbus: unknown option '--frmat'\n  fix: Did you mean --format?\n"],
+      [
+        ["plan", FILE, "another.json"],
+        2,
+        "agentbus: too many arguments for 'plan'. Expected 1 argument but got 2.\n  fix: agentbus setup plan --help\n",
+      ],
+      [
+        ["remove", "codbot", "--yes"],
+        1,
+        'ERR_NOT_FOUND: cannot remove "codbot": setup has no such agent on this machine\n  fix: agentbus setup list shows what it has made\n',
+      ],
+    ] as const) {
+      const mistaken = machine.setup(words);
+      assert.deepEqual([mistaken.status, mistaken.stderr], [code, said], words.join(" "));
+    }
+  });
+
   test("add and remove do one agent, in the file as on the machine, and leave the rest of the file as it was written", async (context) => {
     const machine = await prepared(context);
     const text = `{
