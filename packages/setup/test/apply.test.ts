@@ -110,6 +110,15 @@ describe("apply", { skip: NEEDS_NAMESPACES }, () => {
       .split("\n")
       .map((line) => JSON.parse(line) as { step: string; remarks: string[] });
     for (const { step, remarks } of steps) assert.match(remarks.join(), /only root can see/, step);
+    // What the file no longer asks for: a rule that nobody but root may read, or even see.
+    machine.write(FILE, JSON.stringify({ ...SETUP, humans: {} }));
+    for (const mode of ["0750", "0755"]) {
+      machine.sh(`chmod ${mode} /etc/sudoers.d`);
+      const without = planned();
+      assert.equal(without.status, 0, without.stderr);
+      assert.match(without.stdout, /"step":"file:\/etc\/sudoers\.d\/60-agentbus-codebot\/removed"/);
+      assert.equal(/"step":"file:[^\n]*only root can see/.test(without.stdout), mode === "0750");
+    }
   });
 
   test("a tool that says it has worked, and has not, is not believed", async (context) => {

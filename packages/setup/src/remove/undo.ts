@@ -1,5 +1,6 @@
 import type { Origin } from "../ledger.js";
 import type { Machine } from "../machine.js";
+import { UNSEEN } from "../plan/as-agent.js";
 import type { Change } from "../plan/change.js";
 import { LAUNCHD_DRAIN_MS } from "../services/launchd-plist.js";
 
@@ -55,7 +56,8 @@ export function fileRemoval(machine: Machine, { key }: Origin): Change[] {
   const isDirectory = key.startsWith("directory:");
   const path = key.slice(key.indexOf(":") + 1);
   const forgets = isOfSystemd(machine, key) ? {} : { forgets: [key] };
-  if (machine.stat(path) === undefined) {
+  const stat = unlessHidden(() => machine.stat(path));
+  if (stat === undefined) {
     if (forgets.forgets === undefined) return [];
     return [
       {
@@ -73,11 +75,22 @@ export function fileRemoval(machine: Machine, { key }: Origin): Change[] {
       title: `remove ${path}`,
       action: isDirectory
         ? { kind: "run", argv: ["rmdir", path] }
-        : { kind: "remove", path, before: machine.read(path) },
+        : { kind: "remove", path, before: unlessHidden(() => machine.read(path)) },
+      ...(stat === null ? { remarks: [UNSEEN] } : {}),
       ...forgets,
       hasTakenEffect: (on) => Promise.resolve(on.stat(path) === undefined),
     },
   ];
+}
+
+/** null: a plan that is made without root may not look, as at sudo's files. */
+function unlessHidden<Seen>(look: () => Seen): Seen | null {
+  try {
+    return look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EACCES") return null;
+    throw error;
+  }
 }
 
 /**
