@@ -34,11 +34,21 @@ test(
       machine.sh("ln -s /mnt/agentbus/packages/cli/bin/agentbus.cjs /usr/local/sbin/agentbus");
       const hasNode = machine.run("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin command -v node");
       const prefix = hasNode.status === 0 ? "sudo agentbus" : 'sudo env "PATH=$PATH" agentbus';
-      const remove = told("agentbus setup remove codebot", /fix: (.*);/);
+      const remove = told("agentbus setup remove codebot", /fix: (.*)/);
       assert.equal(remove, `${prefix} setup remove codebot`);
       assert.equal(asAlice(`${remove} --yes --home delete`).status, 0);
-      const all = told("agentbus setup remove --all", /fix: (.*);/);
+      const all = told("agentbus setup remove --all", /fix: (.*)/);
       assert.equal(asAlice(`${all} --yes --home delete`).status, 0);
+    });
+
+    await context.test("a file that root does not go by is copied by the command that it names", () => {
+      machine.sh(`install -m 0666 ${FILE} /tmp/open.json`);
+      const prefix = 'sudo env "PATH=$PATH" agentbus';
+      const [command, next] = told(`${prefix} setup apply /tmp/open.json`, /fix: .*: (sudo install .*)/).split("; ");
+      assert.equal(asAlice(command ?? "").status, 0);
+      assert.equal(machine.sh("stat -c '%U %a' /etc/agentbus.json").trim(), "root 644");
+      assert.equal(next, "agentbus setup plan /etc/agentbus.json");
+      assert.equal(asAlice(next).status, 0);
     });
 
     await context.test("what is there already is taken over by one command", () => {

@@ -54,11 +54,30 @@ export function reportWarnings(isJson: boolean): void {
 function reportBusError(error: BusError, isJson: boolean): number {
   const { code, message, path, fix, details } = error;
   if (isJson) sayAsIs(JSON.stringify({ error: { code, message, path, fix, details } }));
+  else if (isSeveral(details?.["several"])) saySeveral(code, details["several"]);
   else {
     say(`${code}: ${message}`);
     if (fix !== undefined) say(`  fix: ${fix}`);
   }
   return code === "ERR_TIMEOUT" ? TIMED_OUT : FAILED;
+}
+
+/** Several things that are wrong are a wall of text on one line: each has its own, and below it what mends it. */
+interface Several {
+  readonly about: string;
+  readonly faults: readonly { readonly problems: readonly string[]; readonly fix: string }[];
+}
+
+function isSeveral(value: unknown): value is Several {
+  return typeof value === "object" && value !== null && Array.isArray((value as Partial<Several>).faults);
+}
+
+function saySeveral(code: string, { about, faults }: Several): void {
+  say(`${code}: ${about}:`);
+  for (const { problems, fix } of faults) {
+    for (const problem of problems) say(`  ${problem}`);
+    say(`    fix: ${fix}`);
+  }
 }
 
 function reportUsage(message: string, fix: string | undefined, isJson: boolean): number {
@@ -85,6 +104,8 @@ function reportCommander(error: CommanderFailure, isJson: boolean, command: stri
   // Help was printed, because there was no command.
   if (error.code === "commander.help") return USAGE;
   const [message = "", ...hints] = error.message.replace(/^error: /, "").split("\n");
+  // Of a second word that is none, only the first one has help.
+  if (error.code === "commander.unknownCommand") command = command?.split(" ")[0];
   const fix = hints.length > 0 ? hints.join(" ").replace(/^\((.*)\)$/, "$1") : remedyFor(error.code, command);
   return reportUsage(message, fix, isJson);
 }

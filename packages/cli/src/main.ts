@@ -11,7 +11,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (plain !== undefined) await publishMessage(plain.topic, plain.data, plain.options);
     else await runProgram(argv);
   } catch (error) {
-    process.exitCode = await reportFailure(error, isJson, plain === undefined ? await commandIn(argv) : "publish");
+    process.exitCode = await reportFailure(error, isJson, plain === undefined ? await wholeCommandIn(argv) : "publish");
   }
 }
 
@@ -21,6 +21,6 @@ async function runProgram(argv: readonly string[]): Promise<void> {
   await program.parseAsync(argv, { from: "user" });
 }
 
-async function commandIn(argv: readonly string[]): Promise<string | undefined> {
-  return (await import("./program.js")).commandIn(argv);
+async function wholeCommandIn(argv: readonly string[]): Promise<string | undefined> {
+  return (await import("./program.js")).wholeCommandIn(argv);
 }

@@ -120,10 +120,19 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
 
 /** The command that is meant: the first word that is neither an option nor an option's value; after "help" the one that follows. */
 export function commandIn(argv: readonly string[]): string | undefined {
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (OPTIONS_WITH_VALUE.has(word)) i++;
-    else if (!word.startsWith("-") && word !== "help") return Object.hasOwn(COMMANDS, word) ? word : undefined;
-  }
-  return undefined;
+  const [word] = plainWords(argv);
+  return word !== undefined && Object.hasOwn(COMMANDS, word) ? word : undefined;
+}
+
+/** With what follows it, of those that consist of several: "setup new". */
+export function wholeCommandIn(argv: readonly string[]): string | undefined {
+  const [command, subcommand = ""] = [commandIn(argv), plainWords(argv)[1]];
+  const isOne = /^[a-z-]+$/.test(subcommand) && ["setup", "dead", "pipe"].includes(command ?? "");
+  return isOne ? `${command} ${subcommand}` : command;
+}
+
+function plainWords(argv: readonly string[]): string[] {
+  return argv.filter(
+    (word, index) => !word.startsWith("-") && word !== "help" && !OPTIONS_WITH_VALUE.has(argv[index - 1] ?? ""),
+  );
 }

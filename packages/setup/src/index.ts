@@ -6,6 +6,7 @@ export { listAgents, type ListedAgent } from "./list-agents.js";
 export { FLAVOURS, type Flavour, type Machine } from "./machine.js";
 export { makeInbox } from "./make-inbox.js";
 export { firstSetupText, withAgent, withoutAgent, type FirstSetup } from "./new-file.js";
+export { isUnseen } from "./plan/as-agent.js";
 export { makePlan, type Plan, type PlanOptions } from "./plan/make-plan.js";
 export { planScript } from "./plan/plan-script.js";
 export { planJson, planText } from "./plan/plan-text.js";

@@ -1,8 +1,9 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
-import { BusError } from "@agentbus/core";
+import { BusError, octal } from "@agentbus/core";
 import type { Flavour, Machine } from "./machine.js";
-import { writeRootFile } from "./system/root-file.js";
+import { asRoot } from "./own-command.js";
+import { requireRootsDirectories, UnsafePath, writeRootFile } from "./system/root-file.js";
 
 /**
  * What the ledger notes about a thing that setup makes or changes, before it does: `key` says which thing ("account:codebot",
@@ -63,10 +64,10 @@ export class Ledger {
     this.#retired = retired;
   }
 
-  /** @throws BusError ERR_SETUP_CONFLICT when there is one that cannot be understood */
+  /** @throws BusError ERR_SETUP_CONFLICT when there is one that cannot be understood, or that somebody else could have written; ERR_ACCESS */
   static read(machine: Machine): Ledger {
     const path = ledgerPath(machine.flavour);
-    const text = machine.read(path);
+    const text = textOf(machine, path);
     return new Ledger(path, text === undefined ? { version: 1, entries: {}, retired: [] } : parse(text, path));
   }
 
@@ -120,11 +121,51 @@ export class Ledger {
   }
 }
 
-/** Whatever the umask. */
+/** Whatever the umask. @throws UnsafePath where somebody else could turn what root writes in it elsewhere */
 export function makeStateDirectory(dir: string): void {
-  if (fs.existsSync(dir)) return;
-  fs.mkdirSync(dir, DIRECTORY_MODE);
-  fs.chmodSync(dir, DIRECTORY_MODE);
+  if (!fs.existsSync(dir)) {
+    fs.mkdirSync(dir, DIRECTORY_MODE);
+    fs.chmodSync(dir, DIRECTORY_MODE);
+  }
+  requireRootsDirectories(`${dir}/x`);
+}
+
+/**
+ * Root kills, deletes and runs by what is in it, so nobody else may have written it. Another name of it (link(2)) lets nobody write, and
+ * on macOS everybody can make one.
+ */
+function textOf(machine: Machine, path: string): string | undefined {
+  try {
+    const stat = machine.stat(path);
+    if (stat !== undefined && !stat.isSymbolicLink()) {
+      const why =
+        stat.uid === 0
+          ? (stat.mode & 0o022) === 0
+            ? undefined
+            : `has mode ${octal(stat.mode)}`
+          : `belongs to uid ${stat.uid}`;
+      if (why !== undefined) throw doubtful(path, `${path} ${why}, so that somebody else could have written it`);
+    }
+    return machine.read(path);
+  } catch (error) {
+    if (error instanceof UnsafePath) throw doubtful(path, error.message, error);
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw error;
+    throw new BusError("ERR_ACCESS", `cannot read ${path}, which everybody may, as setup has made it`, {
+      path,
+      cause: error,
+      fix: `ls -ld ${dirname(path)} ${path}; ${asRoot(`chmod 0755 ${dirname(path)}`)}; ${asRoot(`chmod 0644 ${path}`)}`,
+    });
+  }
+}
+
+/** Of whatever is wrong with it, only a person can say whether its text is still what setup has written. */
+function doubtful(path: string, why: string, cause?: unknown): BusError {
+  const [dir, own] = [dirname(path), asRoot(`chown root ${dirname(path)} ${path}`)];
+  return new BusError("ERR_SETUP_CONFLICT", `cannot use ${path}: ${why}`, {
+    path,
+    cause,
+    fix: `look at them (ls -ld ${dir} ${path}; cat ${path}). If it says what setup has made here: ${own} && ${asRoot(`chmod go-w ${dir} ${path}`)}. If not, put back a copy of it`,
+  });
 }
 
 function parse(text: string, path: string): LedgerText {
@@ -132,7 +173,7 @@ function parse(text: string, path: string): LedgerText {
   if (isLedger(value)) return value;
   throw new BusError("ERR_SETUP_CONFLICT", `cannot use ${path}: it is not a ledger of this version of agentbus`, {
     path,
-    fix: `put back a copy of it, or move it away (mv ${path} ${path}.old): then nothing on this machine counts as made by setup`,
+    fix: `put back a copy of it, or move it away (${asRoot(`mv ${path} ${path}.old`)}): then nothing on this machine counts as made by setup`,
   });
 }
 

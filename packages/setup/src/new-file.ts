@@ -1,4 +1,4 @@
-import { applyEdits, modify, parse } from "jsonc-parser";
+import { applyEdits, findNodeAtLocation, modify, parse, parseTree } from "jsonc-parser";
 import { BusError } from "@agentbus/core";
 import { objectionTo } from "./names.js";
 
@@ -18,6 +18,7 @@ export interface FirstSetup {
  */
 export function firstSetupText({ agents, human, group }: FirstSetup): string {
   requireNames([group, ...agents]);
+  for (const [index, name] of agents.entries()) requireFree(name, { group, human, others: agents.slice(0, index) });
   const setup = {
     $schema: SCHEMA,
     version: 1,
@@ -42,9 +43,24 @@ export function withAgent(text: string, name: string, groups: readonly string[] 
   return applyEdits(text, [{ ...edit, content }]);
 }
 
-/** The text without an agent; the same when it is not in it. */
+/** The text without an agent, and everything else as it was written; the same when it is not in it. */
 export function withoutAgent(text: string, name: string): string {
-  return applyEdits(text, modify(text, ["agents", name], undefined, {}));
+  const tree = parseTree(text);
+  const agents = tree && findNodeAtLocation(tree, ["agents"]);
+  const properties = agents?.children ?? [];
+  const index = properties.findIndex(({ children }) => children?.[0]?.value === name);
+  const property = properties[index];
+  if (agents === undefined || property === undefined) return text;
+  const [before, next] = [properties[index - 1], properties[index + 1]];
+  const end = property.offset + property.length;
+  // With it goes what stands between it and the one before; of the first, what stands between it and the next.
+  const [from, to] =
+    before !== undefined
+      ? [before.offset + before.length, end]
+      : next !== undefined
+        ? [property.offset, next.offset]
+        : [agents.offset + 1, agents.offset + agents.length - 1];
+  return text.slice(0, from) + text.slice(to);
 }
 
 /** As people write it: a list of one name, and objects of short values, on one line. */
@@ -67,6 +83,25 @@ function firstAgent(name: string, groups: readonly string[]) {
     lifecycle: "login",
     sudo: [],
   };
+}
+
+/** Each agent has an account and a group of its own by its name. */
+function requireFree(
+  name: string,
+  { group, human, others }: { group: string; human: string | undefined; others: readonly string[] },
+): void {
+  const objection =
+    name === human
+      ? "it is the human's; --human names another"
+      : name === group
+        ? "it is the group's, and each agent has a group of its own; --group names another"
+        : others.includes(name)
+          ? "it is given twice"
+          : undefined;
+  if (objection === undefined) return;
+  throw new BusError("ERR_SETUP_FILE", `cannot use the name ${JSON.stringify(name)}: ${objection}`, {
+    fix: 'choose a name that nothing else has, such as "codebot"',
+  });
 }
 
 function requireNames(names: readonly string[]): void {

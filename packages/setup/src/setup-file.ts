@@ -1,5 +1,5 @@
 import { basename, resolve } from "node:path";
-import { BusError } from "@agentbus/core";
+import { BusError, shellQuote } from "@agentbus/core";
 import { getNodeValue, type Node } from "jsonc-parser";
 import { complaintsAboutMeaning } from "./file/meaning.js";
 import { placeOf, pointerText, type Complaint } from "./file/complaint.js";
@@ -26,6 +26,12 @@ export function readSetupFile(path: string): Setup {
 
 /** The same for a text that was read already. @param path where it comes from, for messages */
 export function parseSetup(text: string, path: string): Setup {
+  if (text.trim() === "") {
+    throw new BusError("ERR_SETUP_FILE", `cannot use ${path}: it is empty`, {
+      path,
+      fix: `rm ${shellQuote(path)}; agentbus setup new codebot reviewer --file ${shellQuote(path)}`,
+    });
+  }
   const { root, complaints } = parseStrictly(text);
   if (root === undefined || complaints.length > 0) throw refusal(path, text, complaints);
   const value: unknown = getNodeValue(root);
@@ -57,9 +63,17 @@ function refusal(path: string, text: string, complaints: readonly Complaint[]): 
     return `${basename(path)}:${each.line}:${each.column}:${where} ${each.problem}`;
   });
   const more = complaints.length > sorted.length ? [`and ${complaints.length - sorted.length} more`] : [];
+  // Each on a line of its own, for a terminal.
+  const several = {
+    about: `cannot use ${path}`,
+    faults: details.map(({ remedy }, index) => {
+      const isLast = index === details.length - 1;
+      return { problems: [lines[index] ?? "", ...(isLast ? more : [])], fix: remedy };
+    }),
+  };
   return new BusError("ERR_SETUP_FILE", `cannot use ${path}: ${[...lines, ...more].join("; ")}`, {
     path,
     fix: details.map(({ line, remedy }) => (details.length === 1 ? remedy : `line ${line}: ${remedy}`)).join("; "),
-    details: { complaints: details },
+    details: { complaints: details, ...(details.length === 1 ? {} : { several }) },
   });
 }

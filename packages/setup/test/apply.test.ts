@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, test } from "node:test";
+import { HeldProgram } from "./support/held-program.js";
 import { apply, FILE, prepared, SETUP } from "./support/prepared-machine.js";
 import { assertSame, NEEDS_NAMESPACES } from "./support/sandbox-machine.js";
 
@@ -32,22 +33,36 @@ describe("apply", { skip: NEEDS_NAMESPACES }, () => {
     assert.match(apply(machine).stderr, /nothing to change/);
   });
 
-  test("two applies at once do not mix: one works, the other says so or finds nothing to do", async (context) => {
+  test("while one apply is at work another apply, a removal and a closing of homes are refused, and name its process; a plan is not", async (context) => {
     const machine = await prepared(context);
-    const children = [0, 1].map(() =>
-      machine.start([process.execPath, machine.agentbus, "setup", "apply", FILE, "--yes"]),
-    );
-    const ends = await Promise.all(
-      children.map(async (child) => {
-        let said = "";
-        child.stderr?.setEncoding("utf8").on("data", (text: string) => (said += text));
-        const [code] = (await once(child, "close")) as [number];
-        return { code, said };
-      }),
-    );
-    const worked = ends.filter(({ code }) => code === 0);
-    assert.ok(worked.length >= 1, JSON.stringify(ends));
-    for (const { code, said } of ends) if (code !== 0) assert.match(said, /ERR_SETUP_CONFLICT: .* is at work/);
+    machine.sh("chmod 0755 /home/alice");
+    const gpasswd = HeldProgram.hold(machine, "/usr/bin/gpasswd");
+    const worker = machine.start([process.execPath, machine.agentbus, "setup", "apply", FILE, "--yes"]);
+    const ended = once(worker, "close");
+    await gpasswd.reached();
+    const pid = machine.sh("cat /var/lib/agentbus/setup.pid").trim();
+    assert.match(machine.sh(`tr '\\0' ' ' < /proc/${pid}/cmdline`), /setup apply/);
+    const before = machine.snapshot();
+    const closing = `
+      import { closeHome, openHomes, readSetupFile, SystemMachine } from "/mnt/agentbus/packages/setup/dist/index.js";
+      const machine = await SystemMachine.look();
+      const [home] = await openHomes(readSetupFile("${FILE}"), machine);
+      await closeHome(machine, home).catch(({ code, message, fix }) => { console.error(code + ": " + message + "\\n  fix: " + fix); process.exitCode = 1; });`;
+    for (const { status, stderr } of [
+      apply(machine),
+      machine.setup(["remove", "codebot", "--yes"]),
+      machine.run([process.execPath, "--input-type=module", "--eval", closing]),
+    ]) {
+      assert.equal(status, 1);
+      assert.equal(
+        stderr,
+        `ERR_SETUP_CONFLICT: cannot set up now: agentbus setup (process ${pid}) is at work on this machine\n  fix: wait until it has ended, and run this again\n`,
+      );
+    }
+    assert.equal(machine.setup(["plan", FILE]).status, 0);
+    assertSame(machine.snapshot(), before, "nothing is changed meanwhile");
+    gpasswd.letGo();
+    assert.deepEqual(await ended, [0, null]);
     assert.match(apply(machine).stderr, /nothing to change/);
   });
 
@@ -95,6 +110,15 @@ describe("apply", { skip: NEEDS_NAMESPACES }, () => {
       .split("\n")
       .map((line) => JSON.parse(line) as { step: string; remarks: string[] });
     for (const { step, remarks } of steps) assert.match(remarks.join(), /only root can see/, step);
+    // What the file no longer asks for: a rule that nobody but root may read, or even see.
+    machine.write(FILE, JSON.stringify({ ...SETUP, humans: {} }));
+    for (const mode of ["0750", "0755"]) {
+      machine.sh(`chmod ${mode} /etc/sudoers.d`);
+      const without = planned();
+      assert.equal(without.status, 0, without.stderr);
+      assert.match(without.stdout, /"step":"file:\/etc\/sudoers\.d\/60-agentbus-codebot\/removed"/);
+      assert.equal(/"step":"file:[^\n]*only root can see/.test(without.stdout), mode === "0750");
+    }
   });
 
   test("a tool that says it has worked, and has not, is not believed", async (context) => {

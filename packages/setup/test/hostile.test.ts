@@ -140,7 +140,7 @@ describe("setup, against an agent or a machine that gets in its way", { skip: NE
     const refused = apply(machine);
     assert.match(
       refused.stderr,
-      /there is a group agents already.*there is an account codebot already.*setup did not make it/,
+      /there is a group agents already.*\n.*there is an account codebot already.*setup did not make it\n/,
     );
     assert.match(refused.stderr, /--adopt agents/);
     assertSame(machine.snapshot(), before, "nothing is changed");

@@ -77,7 +77,8 @@ describe("agentbus.json", () => {
     ["a comment", '{ "version": 1, // one\n "groups": {} }', /:1:17: a comment/],
     ["a comma too much", '{ "version": 1, }', /:1:17: a name in double quotes is missing/],
     ["a comma too few", '{\n "version": 1\n "groups": {} }', /:3:2: a comma is missing/],
-    ["nothing", "", /:1:1: a value is missing/],
+    ["nothing in it", " \n", /it is empty/],
+    ["a value too few", '{ "version": }', /:1:14: a value is missing/],
     ["two values", "{} {}", /:1:4: something follows/],
     [
       "a name twice",

@@ -5,7 +5,6 @@ import {
   readSetupFile,
   requireTrustedFile,
   SystemMachine,
-  type Moment,
   type Plan,
   type Setup,
 } from "@agentbus/setup";
@@ -15,7 +14,7 @@ import type { GlobalOptions } from "../program.js";
 import { say } from "../words.js";
 import { ask } from "./ask.js";
 import { counted, printPlan } from "./plan.js";
-import { ownCommand, progress, sayFailure } from "./progress.js";
+import { ownCommand, Progress, sayFailure } from "./progress.js";
 
 export interface ApplyCliOptions {
   readonly yes?: boolean;
@@ -30,27 +29,31 @@ export async function applyAction(
   const machine = await SystemMachine.look();
   await requireTrustedFile(file, machine);
   const setup = readSetupFile(file);
-  let onMoment: (moment: Moment) => void = () => undefined;
+  const progress = new Progress(json);
   const { steps, confirmed, plan, failures } = await applySetup(setup, machine, {
     adopt,
     agentbus: ownCommand(),
     confirm: async (proposed) => {
       if (!json) await printPlan(proposed, machine);
-      onMoment = progress(proposed.changes.length, json);
-      return (
-        yes ||
-        (await ask(
-          `Make ${proposed.changes.length === 1 ? "this change" : `these ${proposed.changes.length} changes`} to this machine?`,
-        ))
-      );
+      const count = proposed.changes.length;
+      const question = `Make ${count === 1 ? "this change" : `these ${count} changes`} to this machine?`;
+      const isWanted = yes || (await ask(question, withoutAsking(setup, adopt)));
+      if (isWanted) progress.begin(count);
+      return isWanted;
     },
-    onMoment: (moment) => onMoment(moment),
+    onMoment: progress.onMoment,
     onFailure: (error) => sayFailure(error.message, error.fix),
-  });
+  }).finally(() => progress.close());
   if (json)
     await printLine(toJson({ confirmed, steps, notes: plan.notes, failures: failures.map(({ message }) => message) }));
   else summarise(steps, confirmed, plan, setup);
   if (!confirmed || failures.length > 0) process.exitCode = 1;
+}
+
+function withoutAsking({ path }: Setup, adopt: readonly string[]): string {
+  const file = fileArgument(path);
+  const adopted = adopt.map((name) => ` --adopt ${name}`).join("");
+  return `${asRootCommand(`setup apply${file}${adopted} --yes`)}; agentbus setup plan${file} shows before what it would do`;
 }
 
 function summarise(steps: number, confirmed: boolean, { changes, notes }: Plan, { path }: Setup): void {

@@ -1,13 +1,41 @@
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { UsageError } from "../failure.js";
+import { Interruption } from "../interruption.js";
 
-/** Asks on the terminal; only "y" or "yes" is yes. @throws UsageError where nobody can answer */
-export async function ask(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY)
-    throw new UsageError("nobody can be asked: stdin is no terminal", "add --yes, after a look at agentbus setup plan");
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+/**
+ * Asks on the terminal; only "y" or "yes" is yes, and the end of input is none. The terminal keeps its own line editing, so that Ctrl-C,
+ * Ctrl-Z and Ctrl-D are what they are everywhere, and nobody has to put it right when this process is killed.
+ * @param fix what to give instead where nobody can be asked
+ * @throws UsageError where nobody can answer, Interrupted
+ */
+export async function ask(question: string, fix: string): Promise<boolean> {
+  const output = [process.stderr, process.stdout].find(({ isTTY }) => isTTY);
+  if (!process.stdin.isTTY) throw new UsageError("nobody can be asked: stdin is no terminal", fix);
+  if (output === undefined) throw new UsageError("nobody can be asked: neither stdout nor stderr is a terminal", fix);
+  const interruption = new Interruption();
   try {
-    return /^y(?:es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
+    output.write(`${question} [y/N] `);
+    const answer = await lineFrom(process.stdin, interruption.signal);
+    if (answer === undefined) output.write("\n");
+    return /^y(?:es)?$/i.test(answer?.trim() ?? "");
+  } catch (error) {
+    output.write("\ninterrupted before an answer: nothing is done\n");
+    throw error;
+  } finally {
+    interruption.close();
+  }
+}
+
+/** undefined: input has ended, or the terminal is gone. @throws the signal's reason */
+async function lineFrom(input: NodeJS.ReadStream, signal: AbortSignal): Promise<string | undefined> {
+  const lines = createInterface({ input, terminal: false });
+  try {
+    return await new Promise((resolve, reject) => {
+      lines.once("line", resolve);
+      lines.once("close", () => resolve(undefined));
+      input.once("error", () => resolve(undefined));
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    });
   } finally {
     lines.close();
   }

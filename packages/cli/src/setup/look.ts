@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import { BusError } from "@agentbus/core";
 import {
   asRootCommand,
+  fileArgument,
   isSudoAsWanted,
   listAgents,
   logsCommand,
@@ -46,14 +47,24 @@ export async function listAction({ json }: GlobalOptions): Promise<void> {
 export async function sessionAction(name: string, command: readonly string[]): Promise<void> {
   const machine = await SystemMachine.look();
   const account = await requireAgent(machine, name);
-  await become(sessionCommand(machine, account, command, process.stdin.isTTY && process.stdout.isTTY));
+  const argv = sessionCommand(machine, account, command, process.stdin.isTTY && process.stdout.isTTY);
+  await become(argv, environmentOfSession());
+}
+
+/**
+ * What su and sudo may know of ours: su clears the rest away too, and sudo most of it, but not PS1, KRB5CCNAME and what else somebody's
+ * sudoers keeps.
+ */
+function environmentOfSession(): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => /^(?:PATH|TERM|COLORTERM|TZ|LANG|LC_[A-Z]+)$/.test(name));
+  return Object.fromEntries(own);
 }
 
 /** With our terminal or pipes, and not where we are, which the agent may not enter. Ctrl-C is for whoever runs there. */
-async function become(argv: readonly string[]): Promise<void> {
+async function become(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<void> {
   const [program = "", ...args] = argv;
   for (const signal of ["SIGINT", "SIGQUIT"] as const) process.on(signal, () => undefined);
-  const child = spawn(program, args, { stdio: "inherit", cwd: "/" });
+  const child = spawn(program, args, { stdio: "inherit", cwd: "/", env });
   process.exitCode = await new Promise<number>((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) => resolve(code ?? 128 + (constants.signals[signal ?? "SIGKILL"] ?? 0)));
@@ -65,6 +76,7 @@ export async function inboxAction(account: string, { group }: GlobalOptions): Pr
   if (group === undefined) throw new UsageError("inbox needs --group", "agentbus setup inbox codebot --group agents");
   await makeInbox(await SystemMachine.look(), account, group);
 }
+
 /** `agentbus setup logs` */
 export async function logsAction(
   name: string,
@@ -83,14 +95,20 @@ export async function logsAction(
 
 /** `agentbus setup sudo-check` */
 export async function sudoCheckAction(name: string, file: string, { json = false }: GlobalOptions): Promise<void> {
-  const agent = readSetupFile(file).agents.find((each) => each.name === name);
-  if (agent === undefined)
-    throw new UsageError(`there is no agent ${JSON.stringify(name)} in ${file}`, "agentbus setup list");
+  const { agents, path } = readSetupFile(file);
+  const agent = agents.find((each) => each.name === name);
+  if (agent === undefined) {
+    const known = agents.map((each) => each.name).join(", ");
+    throw new UsageError(
+      `there is no agent ${JSON.stringify(name)} in ${file}`,
+      known === "" ? `agentbus setup add ${name}` : `choose of ${known}`,
+    );
+  }
   const machine = await SystemMachine.look();
   const check = await sudoCheck(machine, agent, [name, ...(await supplementaryGroups(machine, name))]);
   if (check === undefined) {
     throw new BusError("ERR_ACCESS", `cannot ask sudo what ${name} may do: only root may ask for another`, {
-      fix: asRootCommand(`setup sudo-check ${name}`),
+      fix: asRootCommand(`setup sudo-check ${name}${fileArgument(path)}`),
     });
   }
   if (json) await printLine(toJson(check));

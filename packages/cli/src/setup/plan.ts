@@ -2,6 +2,7 @@ import {
   asRootCommand,
   fileArgument,
   FLAVOURS,
+  isUnseen,
   makePlan,
   planJson,
   planScript,
@@ -56,7 +57,9 @@ function summary({ changes, conflicts }: Plan, { access }: Machine, { path }: Se
   if (conflicts.length > 0) return `${counted(conflicts.length, "thing")} in the way; nothing would be applied`;
   if (changes.length === 0) return "all is as it should be: nothing to change";
   const next = access === "pretended" ? "" : `; to do it: ${asRootCommand(`setup apply${fileArgument(path)}`)}`;
-  return `${counted(changes.length, "change")}${next}`;
+  const unseen = changes.filter(isUnseen).length;
+  const more = unseen === 0 ? "" : `, and ${unseen} of which only root can see whether they are needed`;
+  return `${counted(changes.length - unseen, "change")}${more}${next}`;
 }
 
 export function counted(count: number, what: string): string {

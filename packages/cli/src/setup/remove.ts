@@ -1,13 +1,14 @@
 import fs from "node:fs";
-import { isBusError } from "@agentbus/core";
+import { isBusError, shellQuote } from "@agentbus/core";
 import {
+  asRootCommand,
   removeSetup,
   requireTrustedFile,
+  SETUP_FILE,
   SystemMachine,
   withoutAgent,
   type HomeFate,
   type Machine,
-  type Moment,
   type Removed,
 } from "@agentbus/setup";
 import { UsageError } from "../failure.js";
@@ -17,7 +18,8 @@ import type { GlobalOptions } from "../program.js";
 import { say } from "../words.js";
 import { ask } from "./ask.js";
 import { counted, printPlan } from "./plan.js";
-import { ownCommand, progress, sayFailure } from "./progress.js";
+import { rewrite } from "./write-file.js";
+import { ownCommand, Progress, sayFailure } from "./progress.js";
 
 export interface RemoveCliOptions {
   readonly all?: boolean;
@@ -26,7 +28,8 @@ export interface RemoveCliOptions {
   readonly file: string;
 }
 
-const FATES: readonly string[] = ["archive", "delete", "keep"] satisfies HomeFate[];
+const DEFAULT_FATE: HomeFate = "archive";
+const FATES: readonly string[] = [DEFAULT_FATE, "delete", "keep"] satisfies HomeFate[];
 
 /** `agentbus setup remove` */
 export async function removeAction(
@@ -39,28 +42,43 @@ export async function removeAction(
   if (!FATES.includes(home))
     throw new UsageError(`there is no fate ${JSON.stringify(home)}`, "--home archive, delete or keep");
   const machine = await SystemMachine.look();
-  let onMoment: (moment: Moment) => void = () => undefined;
+  const progress = new Progress(json);
+  const archives: string[] = [];
   const removed = await removeSetup(machine, {
     ...(all ? {} : { agents }),
     agentbus: ownCommand(),
     home: home as HomeFate,
     confirm: async (removal) => {
       if (!json) await printPlan({ ...removal, conflicts: [] }, machine);
-      onMoment = progress(removal.changes.length, json);
-      return yes || (await ask(all ? "Remove all of this?" : `Remove ${agents.join(", ")}?`));
+      const question = all ? "Remove all of this?" : `Remove ${agents.join(", ")}?`;
+      const isWanted = yes || (await ask(question, withoutAsking(agents, options)));
+      if (isWanted) progress.begin(removal.changes.length);
+      return isWanted;
     },
-    onMoment: (moment) => onMoment(moment),
+    onMoment: (moment) => {
+      progress.onMoment(moment);
+      if (moment.at === "done" && moment.change.id.endsWith("/home-archived")) archives.push(moment.change.title);
+    },
     onFailure: (error) => sayFailure(error.message, error.fix),
-  });
+  }).finally(() => progress.close());
   if (removed.confirmed && removed.failures.length === 0 && !all) await forgetInFile(file, agents, machine);
   if (json)
     await printLine(toJson({ ...removed, failures: removed.failures.map(({ message, fix }) => ({ message, fix })) }));
-  else summarise(removed);
+  else summarise(removed, archives);
   if (!removed.confirmed || removed.failures.length > 0) process.exitCode = 1;
 }
 
-function summarise({ confirmed, steps, failures, otherFiles }: Removed): void {
+/** The same command, with what it was given. */
+function withoutAsking(agents: readonly string[], { all = false, home, file }: RemoveCliOptions): string {
+  const words = ["setup", "remove", ...(all ? ["--all"] : agents), ...(home === DEFAULT_FATE ? [] : ["--home", home])];
+  const named = all || file === SETUP_FILE ? "" : ` --file ${shellQuote(file)}`;
+  return `${asRootCommand(`${words.join(" ")}${named} --yes`)}, after a look at the plan above`;
+}
+
+/** @param archives what was packed and where, which is easily missed among so many steps */
+function summarise({ confirmed, steps, failures, otherFiles }: Removed, archives: readonly string[]): void {
   if (!confirmed) return say("nothing was changed");
+  for (const archive of archives) say(archive.replace(/^pack (.*) into (.*)$/, "$1 is in $2, for root alone"));
   for (const { name, uid, paths, more } of otherFiles) {
     say(`files of uid ${uid} (${name}) are left, and nobody inherits them; to remove one: sudo rm -r -- PATH`);
     for (const path of paths) say(`  ${printable(path)}`);
@@ -84,6 +102,6 @@ async function forgetInFile(file: string, agents: readonly string[], machine: Ma
   let text = before;
   for (const agent of agents) text = withoutAgent(text, agent);
   if (text === before) return;
-  fs.writeFileSync(file, text);
+  rewrite(file, text);
   say(`took ${agents.join(", ")} out of ${file}`);
 }

@@ -1,3 +1,4 @@
+import { shellQuote } from "@agentbus/core";
 import {
   asRootCommand,
   closeHome,
@@ -45,10 +46,8 @@ export async function verifyAction(file: string, { json = false }: GlobalOptions
 async function offerToClose(setup: Setup, machine: Machine): Promise<void> {
   for (const home of await openHomes(setup, machine)) {
     const mode = home.mode.toString(8).padStart(4, "0");
-    if (
-      !(await ask(`${home.path} has mode ${mode}, so that agents can look into it. Close it to all but ${home.human}?`))
-    )
-      continue;
+    const question = `${home.path} has mode ${mode}, so that agents can look into it. Close it to all but ${home.human}?`;
+    if (!(await ask(question, `chmod go-rwx ${shellQuote(home.path)}`))) continue;
     await closeHome(machine, home);
     say(`closed ${home.path}; agentbus setup remove --all gives it mode ${mode} again`);
   }

@@ -1,10 +1,14 @@
 import fs from "node:fs";
 import { userInfo } from "node:os";
+import { dirname, resolve } from "node:path";
+import { BusError, shellQuote } from "@agentbus/core";
 import {
+  fileArgument,
   firstSetupText,
   parseSetup,
   readSetupFile,
   requireTrustedFile,
+  SETUP_FILE,
   SystemMachine,
   withAgent,
 } from "@agentbus/setup";
@@ -31,13 +35,11 @@ export async function newAction(
   try {
     fs.writeFileSync(file, text, { flag: "wx" });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    throw new UsageError(
-      `${file} is there already`,
-      `agentbus setup add ${agents[0] ?? "codebot"} adds to it, or choose another with --file`,
-    );
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw unwritable(file, error);
+    const add = `agentbus setup add ${agents[0] ?? "codebot"}${file === SETUP_FILE ? "" : ` --file ${shellQuote(file)}`}`;
+    throw new UsageError(`${file} is there already`, `${add} adds to it, or choose another with --file`);
   }
-  say(`wrote ${file}; look at it, then: agentbus setup plan${file === "agentbus.json" ? "" : ` ${file}`}`);
+  say(`wrote ${file}; look at it, then: agentbus setup plan${fileArgument(resolve(file))}`);
   await printLine(file);
 }
 
@@ -49,10 +51,32 @@ export async function addAction(agent: string, options: NewOptions & ApplyCliOpt
   else if (readSetupFile(file).agents.every(({ name }) => name !== agent)) {
     const text = withAgent(fs.readFileSync(file, "utf8"), agent, group === undefined ? undefined : [group]);
     parseSetup(text, file);
-    fs.writeFileSync(file, text);
+    rewrite(file, text);
     say(`added ${agent} to ${file}`);
   }
   await applyAction(file, options);
+}
+
+/** The file keeps its owner and mode. @throws BusError ERR_SETUP_FILE */
+export function rewrite(file: string, text: string): void {
+  try {
+    fs.writeFileSync(file, text);
+  } catch (error) {
+    throw unwritable(file, error);
+  }
+}
+
+function unwritable(file: string, error: unknown): BusError {
+  const path = resolve(file);
+  const errno = (error as NodeJS.ErrnoException).code ?? "";
+  const [why, fix] =
+    errno === "ENOENT"
+      ? ["its directory does not exist", `mkdir -p ${shellQuote(dirname(path))}`]
+      : [
+          errno === "EACCES" ? "this account may not" : errno,
+          `look at it (ls -ld ${shellQuote(dirname(path))} ${shellQuote(path)}), or name another with --file`,
+        ];
+  return new BusError("ERR_SETUP_FILE", `cannot write ${path}: ${why}`, { path, cause: error, fix });
 }
 
 /** Whoever has called sudo, or calls this; nobody for root itself. */

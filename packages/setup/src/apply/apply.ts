@@ -36,7 +36,8 @@ export interface Applied {
  */
 export async function applySetup(setup: Setup, machine: Machine, options: ApplyOptions): Promise<Applied> {
   const { agentbus, confirm = () => Promise.resolve(true), onMoment, onFailure = () => undefined } = options;
-  requireRoot(machine, `apply${fileArgument(setup.path)}`);
+  const file = fileArgument(setup.path);
+  requireRoot(machine, `apply${file}`, `agentbus setup plan${file} shows what apply would do`);
   return withLock(machine, async () => {
     const plan = await makePlan(setup, machine, options);
     if (plan.conflicts.length > 0) throw inTheWay(plan, setup);
@@ -62,27 +63,36 @@ export async function applySetup(setup: Setup, machine: Machine, options: ApplyO
   });
 }
 
-/** @throws BusError ERR_ACCESS */
-export function requireRoot({ access }: Machine, command: string): void {
+/**
+ * @param command what needs root: the words behind `agentbus setup`
+ * @param otherwise what can be done without @default nothing
+ * @throws BusError ERR_ACCESS
+ */
+export function requireRoot({ access }: Machine, command: string, otherwise?: string): void {
   if (access === "root") return;
-  throw new BusError("ERR_ACCESS", `cannot change accounts: only root may`, {
-    fix: `${asRootCommand(`setup ${command}`)}; without root, agentbus setup plan shows what apply would do`,
+  const instead = otherwise === undefined ? "" : `; without root, ${otherwise}`;
+  throw new BusError("ERR_ACCESS", "cannot change accounts: only root may", {
+    fix: `${asRootCommand(`setup ${command}`)}${instead}`,
   });
 }
 
 function inTheWay({ conflicts }: Plan, setup: Setup): BusError {
   const problems = conflicts.map(({ problem }) => problem).join("; ");
-  const fixes = fixesOf(conflicts, setup).join("; ");
+  const faults = faultsOf(conflicts, setup);
+  const several = { about: "cannot apply, and nothing was changed", faults };
   return new BusError("ERR_SETUP_CONFLICT", `cannot apply: ${problems}. Nothing was changed`, {
-    fix: fixes,
-    details: { conflicts },
+    fix: faults.map(({ fix }) => fix).join("; "),
+    details: { conflicts, ...(conflicts.length === 1 ? {} : { several }) },
   });
 }
 
-/** What is there already is taken over by one command. */
-function fixesOf(conflicts: readonly Conflict[], setup: Setup): string[] {
+/** By what mends them: what is there already is taken over by one command. */
+function faultsOf(conflicts: readonly Conflict[], setup: Setup): { problems: string[]; fix: string }[] {
   const names = [...new Set(conflicts.flatMap(({ adoptable }) => adoptable ?? []))];
-  const others = conflicts.filter(({ adoptable }) => adoptable === undefined).map(({ fix }) => fix);
-  if (names.length === 0) return [...new Set(others)];
-  return [...new Set([adoptFix(names, setup), ...others])];
+  const faults = new Map<string, string[]>();
+  for (const { problem, fix, adoptable } of conflicts) {
+    const mending = adoptable === undefined ? fix : adoptFix(names, setup);
+    faults.set(mending, [...(faults.get(mending) ?? []), problem]);
+  }
+  return [...faults].map(([fix, problems]) => ({ problems, fix }));
 }

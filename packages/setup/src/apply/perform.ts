@@ -40,11 +40,26 @@ export async function perform(change: Change, workshop: Workshop): Promise<void>
   await onMoment({ change, at: "noted" });
   const { complaint, hasFailed } = await act(change, workshop);
   await onMoment({ change, at: "acted" });
-  const isDone = change.believesExitCode === true ? !hasFailed : await hasTakenEffect(change, machine);
+  const isDone = change.believesExitCode === true ? !hasFailed : await comesTrue(change, machine);
   if (!isDone) throw failed(change, complaint);
   for (const key of change.forgets ?? []) await ledger.forget(key);
   if (change.forgetsAgent !== undefined) await ledger.forgetAgent(change.forgetsAgent);
   await onMoment({ change, at: "done" });
+}
+
+/** Looks until it is so, or as long as it may take. */
+async function comesTrue(change: Change, machine: Machine): Promise<boolean> {
+  const end = performance.now() + (change.settlesWithinMs ?? 0);
+  for (let attempt = 0; ; attempt++) {
+    if (await hasTakenEffect(change, machine)) return true;
+    if (performance.now() >= end) return false;
+    await pause(attempt);
+  }
+}
+
+/** 50 ms, and then twice as long each time, up to five seconds. */
+function pause(attempt: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.min(50 * 2 ** attempt, 5_000)));
 }
 
 /** What cannot be looked at counts as not done. */
@@ -109,6 +124,7 @@ async function run({ argv, as, timeoutMs, retries = 0 }: RunAction, { machine, a
     const result = await machine.run(command, options);
     if (result.status === 0 || attempt === retries)
       return { complaint: complaintOf(result), hasFailed: result.status !== 0 };
+    await pause(attempt);
   }
 }
 

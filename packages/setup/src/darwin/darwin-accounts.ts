@@ -18,6 +18,8 @@ export const darwinAccounts: AccountTools = {
 };
 
 const RETRIES = 5;
+/** What is asked of more than one record comes from caches of the system, which learn of a change a little later. */
+const CACHED_MS = 10_000;
 /** Where macOS puts accounts that are not told otherwise; everybody's home is readable for it. */
 const EVERYBODYS_GROUP = "staff";
 
@@ -61,6 +63,7 @@ async function makeAccount(machine: Machine, wanted: WantedAccount): Promise<Cha
       title: `see that the system knows ${name} by uid ${uid} and gid ${uid}`,
       action: run(["dsmemberutil", "flushcache"]),
       hasTakenEffect: isComplete,
+      settlesWithinMs: CACHED_MS,
     });
   }
   const hasHome = (on: Machine) => Promise.resolve(on.stat(home)?.isDirectory() === true);
@@ -140,7 +143,8 @@ async function leaveStaff(machine: Machine, name: string): Promise<Change[]> {
       title: `take ${name} out of ${EVERYBODYS_GROUP}, for which the homes of people are readable`,
       action: run(["dseditgroup", "-o", "edit", "-d", name, "-t", "user", EVERYBODYS_GROUP]),
       isOptional: true,
-      hasTakenEffect: isOut,
+      hasTakenEffect: async (on) => isOut(await forgetful(on)),
+      settlesWithinMs: CACHED_MS,
     },
   ];
 }
@@ -155,9 +159,16 @@ async function addMember(machine: Machine, { user, group, isHuman }: Membership)
       action: run(["dseditgroup", "-o", "edit", "-a", user, "-t", "user", group]),
       ...(isHuman ? { remarks: [`${user} has to log in again before it counts`] } : {}),
       origin: { key: `member:${group}:${user}`, how: "made", ...(isHuman ? {} : { agent: user }) },
-      hasTakenEffect: isIn,
+      hasTakenEffect: async (on) => isIn(await forgetful(on)),
+      settlesWithinMs: CACHED_MS,
     },
   ];
+}
+
+/** Who was no member a moment ago is remembered as none. */
+async function forgetful(machine: Machine): Promise<Machine> {
+  if (machine.access === "root") await machine.run(["dsmemberutil", "flushcache"]);
+  return machine;
 }
 
 async function removeMember(machine: Machine, { user, group, isHuman }: Membership): Promise<Change[]> {
@@ -171,6 +182,7 @@ async function removeMember(machine: Machine, { user, group, isHuman }: Membersh
       ...(isHuman ? { remarks: [`programs of ${user} that run keep it until they end`] } : {}),
       forgets: [`member:${group}:${user}`],
       hasTakenEffect: async (on) => !(await isListed(on)),
+      settlesWithinMs: CACHED_MS,
     },
   ];
 }

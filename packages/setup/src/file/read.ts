@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { BusError } from "@agentbus/core";
+import { BusError, shellQuote } from "@agentbus/core";
 
 const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = fs.constants;
 
@@ -36,15 +36,21 @@ export function readBoundedText(path: string, maxBytes: number): string {
 function refusal(path: string, why: string): BusError {
   return new BusError("ERR_SETUP_FILE", `cannot use ${path}: ${why}`, {
     path,
-    fix: "agentbus setup new NAME, which writes a first one",
+    fix: "name an agentbus.json; agentbus setup new codebot reviewer writes a first one",
   });
 }
 
+/** By the system's errors. */
+const REASONS: Readonly<Record<string, (path: string) => readonly [why: string, fix: string]>> = {
+  ENOENT: () => [
+    "there is no such file",
+    "agentbus setup new codebot reviewer, which writes one; or name another file",
+  ],
+  EACCES: (path) => ["this account may not read it", `ls -ld ${path} shows who may, if its directories let you look`],
+};
+
 function unreadable(path: string, error: unknown): BusError {
   const errno = (error as NodeJS.ErrnoException).code ?? "";
-  const [why, fix] =
-    errno === "ENOENT"
-      ? ["there is no such file", "agentbus setup new codebot reviewer, which writes one; or name another file"]
-      : [errno, `make it readable: ls -l ${path}`];
+  const [why, fix] = REASONS[errno]?.(shellQuote(path)) ?? [errno, `ls -ld ${shellQuote(path)}`];
   return new BusError("ERR_SETUP_FILE", `cannot read ${path}: ${why}`, { path, cause: error, fix });
 }

@@ -4,7 +4,7 @@ import { complain, type Complaint } from "./complaint.js";
 
 /** What the schema found, in words. undefined: another violation says it better. */
 export function complaintOf(violation: SchemaViolation, root: Node): Complaint | undefined {
-  const { keyword, params, instancePath, message, propertyName } = violation;
+  const { keyword, params, instancePath, propertyName } = violation;
   const at = pathOf(instancePath, root);
   if (at.at(-1) === "lifecycle" && ["type", "const", "anyOf"].includes(keyword)) return neitherOfTwo(root, at);
   switch (keyword) {
@@ -25,7 +25,7 @@ export function complaintOf(violation: SchemaViolation, root: Node): Complaint |
     case "pattern":
       return propertyName === undefined ? badPattern(root, at) : badName(root, at, propertyName);
     default:
-      return complain(root, at, message ?? "it is wrong", remedyFor(keyword, params));
+      return complain(root, at, problemOf(violation), remedyFor(violation));
   }
 }
 
@@ -104,16 +104,55 @@ function badPattern(root: Node, at: readonly (string | number)[]): Complaint {
   );
 }
 
-function remedyFor(keyword: string, params: Record<string, unknown>): string {
-  if (keyword === "type") return `write ${article(String(params["type"]))}`;
+/** What ajv says is for whoever knows schemas. */
+function problemOf({ keyword, params, message = "it is wrong" }: SchemaViolation): string {
+  const limit = String(params["limit"]);
+  switch (keyword) {
+    case "type":
+      return `it is not ${kindOf(params)}`;
+    case "enum":
+      return "it is none of the values that there are";
+    case "minimum":
+      return `it is less than ${limit}`;
+    case "maximum":
+      return `it is more than ${limit}`;
+    case "minItems":
+      return params["limit"] === 1 ? "it is empty" : `it has fewer than ${limit} entries`;
+    case "minProperties":
+      return params["limit"] === 1 ? "it is empty" : `it has fewer than ${limit} entries`;
+    case "maxItems":
+    case "maxProperties":
+      return `it has more than ${limit} entries`;
+    case "minLength":
+      return params["limit"] === 1 ? "it is empty" : `it is shorter than ${limit} characters`;
+    case "maxLength":
+      return `it is longer than ${limit} characters`;
+    default:
+      return message;
+  }
+}
+
+function remedyFor({ keyword, params }: SchemaViolation): string {
+  if (keyword === "type") return `write ${kindOf(params)}`;
+  if (/^min(?:Items|Properties|Length)$/.test(keyword) && params["limit"] === 1) return "put something into it";
   if (keyword === "enum")
     return `write one of ${(params["allowedValues"] as string[]).map((each) => `"${each}"`).join(", ")}`;
   if (typeof params["limit"] === "number") return `keep to the limit of ${params["limit"]}`;
   return "see schemas/setup.schema.json";
 }
 
-function article(type: string): string {
-  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+/** In JSON's terms, as people say them. */
+const KINDS: Readonly<Record<string, string>> = {
+  integer: "a whole number",
+  boolean: "true or false",
+  string: "a text in double quotes",
+  object: "an object: { … }",
+  array: "a list: [ … ]",
+};
+
+function kindOf(params: Record<string, unknown>): string {
+  const type = String(params["type"]);
+  return KINDS[type] ?? `a ${type}`;
 }
 
 const AT_TOP = ["version", "humans", "groups", "agents", "power"];

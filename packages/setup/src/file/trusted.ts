@@ -2,6 +2,7 @@ import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { BusError, octal, shellQuote } from "@agentbus/core";
 import type { Machine } from "../machine.js";
+import { asRoot } from "../own-command.js";
 
 const MAX_LINKS = 40;
 
@@ -23,7 +24,10 @@ export async function requireTrustedFile(path: string, machine: Machine): Promis
     return gid === 0 || inIt.every(({ uid }) => isTrusted(uid));
   };
   for (const { place, stat } of wayTo(resolve(path))) {
-    if (!isTrusted(stat.uid)) throw refusal(path, `${place} belongs to uid ${stat.uid}`);
+    if (!isTrusted(stat.uid)) {
+      const owner = users.find(({ uid }) => uid === stat.uid)?.name ?? `uid ${stat.uid}`;
+      throw refusal(path, `${place} belongs to ${owner}`);
+    }
     const isSticky = stat.isDirectory() && (stat.mode & 0o1000) !== 0;
     if (stat.isSymbolicLink() || isSticky) continue;
     if ((stat.mode & 0o002) !== 0 || ((stat.mode & 0o020) !== 0 && !isTrustedGroup(stat.gid)))
@@ -62,8 +66,9 @@ function statOf(place: string): fs.Stats | undefined {
 
 function refusal(path: string, why: string): BusError {
   const own = "/etc/agentbus.json";
+  const copy = asRoot(`install -m 0644 ${shellQuote(path)} ${own}`);
   return new BusError("ERR_SETUP_FILE", `root does not go by ${path}: ${why}, who would be root by that`, {
     path,
-    fix: `look at it, and use a copy that is root's: install -m 0644 ${shellQuote(path)} ${own}; agentbus setup plan ${own}`,
+    fix: `look at it, and use a copy that is root's: ${copy}; agentbus setup plan ${own}`,
   });
 }

@@ -18,6 +18,11 @@ export async function succeeds(machine: Machine, name: string, argv: readonly st
 
 export const UNSEEN = "only root can see whether this is so already; apply does it only if not";
 
+/** Whether this step may turn out not to be needed. */
+export function isUnseen({ remarks }: { readonly remarks?: readonly string[] }): boolean {
+  return remarks?.includes(UNSEEN) === true;
+}
+
 /** What a plan that was made without root has to say about a home that it cannot look into. */
 export function unseen(machine: Machine, { exists }: PlannedAgent): { remarks?: readonly string[] } {
   return machine.access === "unprivileged" && exists ? { remarks: [UNSEEN] } : {};

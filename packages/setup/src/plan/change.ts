@@ -35,6 +35,8 @@ export interface Change {
   readonly needs?: readonly string[];
   /** Left out when it is true already by then: what an earlier step may have done along. @default false */
   readonly ifStill?: boolean;
+  /** It takes effect a while after its command has ended, and is looked at again for so long, in milliseconds. @default 0 */
+  readonly settlesWithinMs?: number;
   /** There is nothing to look at: what the command exits with decides. @default false */
   readonly believesExitCode?: boolean;
   /** A failure is reported and the rest goes on. @default false */
@@ -77,7 +79,7 @@ export interface RunAction {
   readonly inShort?: readonly string[];
   /** @default 120,000 */
   readonly timeoutMs?: number;
-  /** It is tried again when it fails, so often: for macOS's directory service. @default 0 */
+  /** It is tried again when it fails, so often, after a pause that grows to five seconds: for macOS's directory service and launchd. @default 0 */
   readonly retries?: number;
 }
 
@@ -149,6 +151,10 @@ export interface WantedCommand {
   readonly remarks?: readonly string[];
   /** Whether it is true already. Asked before, to plan, and afterwards, to see whether it took effect. */
   readonly isDone: (machine: Machine) => Promise<boolean>;
+  /** Whether it took effect, where that is another question. @default isDone */
+  readonly hasTakenEffect?: (machine: Machine) => Promise<boolean>;
+  /** @see Change.settlesWithinMs */
+  readonly settlesWithinMs?: number;
   /** Runs also when one of the files with these ids was written by the same plan, such as a unit that its service shall be restarted for. */
   readonly afterFiles?: readonly string[];
   readonly isOptional?: boolean;

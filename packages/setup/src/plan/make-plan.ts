@@ -1,5 +1,6 @@
 import { Ledger } from "../ledger.js";
 import type { Machine } from "../machine.js";
+import { asRootCommand } from "../own-command.js";
 import type { Setup } from "../setup.js";
 import type { AccountTools } from "./account-tools.js";
 import type { Change, Conflict } from "./change.js";
@@ -74,7 +75,7 @@ function noteStrangers({ setup, ledger, notes }: Planning): void {
   const known = new Set(ledger.entries.flatMap(({ agent }) => agent ?? []));
   for (const name of known) {
     if (!wanted.has(name))
-      notes.push(`${name} is no longer in ${setup.path}, and still set up: agentbus setup remove ${name}`);
+      notes.push(`${name} is no longer in ${setup.path}, and still set up: ${asRootCommand(`setup remove ${name}`)}`);
   }
 }
 

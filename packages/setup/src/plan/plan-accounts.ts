@@ -1,5 +1,5 @@
 import type { Account } from "../machine.js";
-import { asRootCommand, fileArgument } from "../own-command.js";
+import { asRootCommand, fileArgument, moveAway } from "../own-command.js";
 import type { AgentSetup, Setup } from "../setup.js";
 import { supplementaryGroups } from "../system/account-lists.js";
 import { defaultShell, type Planning, type PlannedAgent } from "./planning.js";
@@ -146,6 +146,6 @@ function refuseOccupiedHome({ machine, conflicts }: Planning, name: string): boo
   if (stat === undefined) return false;
   const what = stat.isSymbolicLink() ? "a symbolic link" : `uid ${stat.uid}'s`;
   const problem = `${path} is there before the account, and is ${what}`;
-  conflicts.push({ id: `${name}/home`, problem, fix: `look at it (ls -ld ${path}), then mv -T ${path} ${path}.old` });
+  conflicts.push({ id: `${name}/home`, problem, fix: moveAway(path, machine.flavour) });
   return true;
 }

@@ -1,5 +1,6 @@
 import type { Machine } from "../machine.js";
 import { octal } from "@agentbus/core";
+import { moveAway } from "../own-command.js";
 import { READ_LINES } from "../services/environment-loader.js";
 import { requireRootsDirectories, UnsafePath } from "../system/root-file.js";
 import { script, succeeds, unseen } from "./as-agent.js";
@@ -42,7 +43,7 @@ function homeItself({ machine, conflicts }: Planning, { agent, account, exists }
   if (stat === undefined) return [makeHome()];
   const problem = homeObjection(home, stat, uid);
   if (problem !== undefined) {
-    conflicts.push({ id: `${name}/home`, problem, fix: `look at it (ls -ld ${home}), and mv -T ${home} ${home}.old` });
+    conflicts.push({ id: `${name}/home`, problem, fix: moveAway(home, machine.flavour) });
     return undefined;
   }
   return stat.gid === gid && (stat.mode & 0o7777) === homeMode ? [] : [setMode(octal(stat.mode))];

@@ -1,5 +1,6 @@
 import type { Bar } from "@agentbus/core";
 import type { Machine } from "../machine.js";
+import { moveAway } from "../own-command.js";
 import type { GroupSetup } from "../setup.js";
 import { initArguments, spoolDirOf } from "../spool-place.js";
 import type { Change } from "./change.js";
@@ -24,7 +25,7 @@ async function planSpool(planning: Planning, group: GroupSetup): Promise<Change 
   const stat = machine.stat(path);
   if (stat !== undefined && (!stat.isDirectory() || stat.uid !== 0)) {
     const problem = `${path} is ${stat.isDirectory() ? `uid ${stat.uid}'s` : "no directory"}`;
-    conflicts.push({ id: `${name}/spool`, problem, fix: `look at it (ls -ld ${path}), and mv -T ${path} ${path}.old` });
+    conflicts.push({ id: `${name}/spool`, problem, fix: moveAway(path, machine.flavour) });
     return undefined;
   }
   const hasTakenEffect = async (on: Machine) => {

@@ -1,5 +1,6 @@
 import type { Origin } from "../ledger.js";
 import type { Machine } from "../machine.js";
+import { moveAway } from "../own-command.js";
 import { UnsafePath } from "../system/root-file.js";
 import { UNSEEN } from "./as-agent.js";
 import type { Change, Wanted, WantedCommand, WantedFile } from "./change.js";
@@ -48,7 +49,7 @@ function planFile({ machine, ledger, conflicts }: Planning, file: WantedFile, ag
     conflicts.push({
       id: file.id,
       problem: `${file.path} is there already, and setup did not make it`,
-      fix: `look at it, and move it away: mv ${file.path} ${file.path}.old`,
+      fix: moveAway(file.path, machine.flavour),
     });
     return [];
   }
@@ -121,7 +122,7 @@ function parents(machine: Machine, path: string, agent: string | undefined): Cha
 }
 
 function changeOf(command: WantedCommand, agent: string | undefined): Change {
-  const { id, title, argv, remarks, isOptional, retries, isDone } = command;
+  const { id, title, argv, remarks, isOptional, retries, isDone, hasTakenEffect = isDone, settlesWithinMs } = command;
   const origin = originOf(command, agent);
   return {
     id,
@@ -130,8 +131,9 @@ function changeOf(command: WantedCommand, agent: string | undefined): Change {
     ...(remarks === undefined ? {} : { remarks }),
     ...(isOptional === undefined ? {} : { isOptional }),
     ...(origin === undefined ? {} : { origin }),
+    ...(settlesWithinMs === undefined ? {} : { settlesWithinMs }),
     ...(command.afterFiles === undefined ? {} : { forgets: [dueOf(id, agent).key] }),
-    hasTakenEffect: isDone,
+    hasTakenEffect,
   };
 }
 

@@ -37,6 +37,8 @@ function logind({ stayAwake, lidClosed }: PowerSetup, { flavour }: Machine): Wan
 async function pmset({ stayAwake, lidClosed }: PowerSetup, machine: Machine): Promise<Wanted> {
   // A pretended Mac is one that only knows a cable.
   const found = parsePmset((await machine.run(["pmset", "-g", "custom"])).stdout);
+  if (stayAwake && found.size === 0 && machine.access !== "pretended")
+    return { ...NOTHING, notes: ["pmset -g custom says nothing that setup understands: power is left as it is"] };
   const sources: typeof found = found.size > 0 ? found : new Map([["-c", {}]]);
   const commands = stayAwake
     ? [...sources].flatMap(([flag, now]) =>

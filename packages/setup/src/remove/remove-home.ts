@@ -41,19 +41,24 @@ export function homeRemoval(
   return [...archive, deletion];
 }
 
-/** Written aside and renamed: a file of that name is whole. Its directory is nobody's but root's, whatever is in the homes. */
+/**
+ * Written aside, and given its name when it is whole. That name nobody has: a removal that was stopped while it deleted the home has left an
+ * archive that holds more than what there is now. Its directory is nobody's but root's, whatever is in the homes.
+ */
 function archiving(machine: Machine, name: string, home: string, at: Date): Change[] {
   const dir = `${stateDir(machine.flavour)}/homes`;
-  const archive = `${dir}/${name}-${at.toISOString().replaceAll(/[-:]/g, "").replace(/\..*/, "Z")}.tar.gz`;
+  const archive = freeName(machine, `${dir}/${name}-${at.toISOString().replaceAll(/[-:]/g, "").replace(/\..*/, "Z")}`);
   const parent = home.slice(0, home.lastIndexOf("/")) || "/";
   const directory = home.slice(home.lastIndexOf("/") + 1);
   const options = tarOptions(machine);
   const script = [
     "set -eu; umask 077",
     'mkdir -p -m 0700 "$1"; chmod 0700 "$1"',
+    // What was stopped while it packed has left a part.
+    'rm -f "$1/$4"-*.part',
     "target=$2 parent=$3 home=$4; shift 4",
     'tar "$@" -C "$parent" -czf "$target.part" -- "$home" || { rm -f "$target.part"; exit 1; }',
-    'mv -f "$target.part" "$target"',
+    'ln "$target.part" "$target"; rm -f "$target.part"',
   ].join("\n");
   return [
     {
@@ -73,6 +78,12 @@ function archiving(machine: Machine, name: string, home: string, at: Date): Chan
   ];
 }
 
+function freeName(machine: Machine, base: string): string {
+  let path = `${base}.tar.gz`;
+  for (let number = 2; machine.stat(path) !== undefined; number++) path = `${base}-${number}.tar.gz`;
+  return path;
+}
+
 /**
  * A file of terabytes that holds nothing (truncate(1)) costs its owner nothing, and would keep tar busy for hours. macOS's tar looks for
  * holes by itself; busybox's knows neither option.
@@ -88,7 +99,7 @@ function tarOptions({ flavour }: Machine): string[] {
  */
 export function deletionOf({ flavour }: Machine, paths: readonly string[]): string[] {
   if (flavour.platform === "darwin") {
-    const script = 'chflags -R nouchg,nouappnd "$@"; chmod -R -N "$@"; rm -rf "$@"';
+    const script = 'chflags -R nouchg,nouappnd "$@"; chmod -R -N "$@"; rm -rfx -- "$@"';
     return ["sh", "-c", script, "sh", ...paths];
   }
   const within = flavour.accountTools === "busybox" ? [] : ["--one-file-system"];

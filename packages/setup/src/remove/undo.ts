@@ -1,6 +1,8 @@
 import type { Origin } from "../ledger.js";
 import type { Machine } from "../machine.js";
+import { UNSEEN } from "../plan/as-agent.js";
 import type { Change } from "../plan/change.js";
+import { LAUNCHD_DRAIN_MS } from "../services/launchd-plist.js";
 
 /** Runs what takes commands and settings back, the last first: services are stopped, settings get their old values. */
 export function undoing(entries: readonly Origin[]): Change[] {
@@ -12,7 +14,9 @@ export function undoing(entries: readonly Origin[]): Change[] {
         title:
           before === undefined
             ? `take back ${key.replace(/^command:/, "")}`
-            : `give ${key.replace(/^setting:/, "")} its old value ${before}`,
+            : key.startsWith("home:")
+              ? `give ${undo.at(-1) ?? ""} its old mode ${before}`
+              : `give ${key.replace(/^setting:/, "")} its old value ${before}`,
         action: { kind: "run", argv: undo },
         forgets: [key],
         ...proofOf(undo),
@@ -25,7 +29,7 @@ export function undoing(entries: readonly Origin[]): Change[] {
  * How to see that something was taken back. The ledger keeps the command alone, so it is known by its first words; of others the exit
  * code is all there is.
  */
-function proofOf(undo: readonly string[]): Pick<Change, "hasTakenEffect" | "believesExitCode"> {
+function proofOf(undo: readonly string[]): Pick<Change, "hasTakenEffect" | "believesExitCode" | "settlesWithinMs"> {
   const target = undo.at(-1) ?? "";
   const isGone = (argv: readonly string[], says: RegExp) => async (on: Machine) =>
     !says.test((await on.run(argv)).stdout);
@@ -33,7 +37,10 @@ function proofOf(undo: readonly string[]): Pick<Change, "hasTakenEffect" | "beli
     case "systemctl disable":
       return { hasTakenEffect: isGone(["systemctl", "is-active", target], /^(?:active|activating|reloading)$/m) };
     case "launchctl bootout":
-      return { hasTakenEffect: async (on) => (await on.run(["launchctl", "print", target])).status !== 0 };
+      return {
+        hasTakenEffect: async (on) => (await on.run(["launchctl", "print", target])).status !== 0,
+        settlesWithinMs: LAUNCHD_DRAIN_MS,
+      };
     case "rm -f":
       return { hasTakenEffect: (on) => Promise.resolve(on.stat(target) === undefined) };
     default:
@@ -49,7 +56,8 @@ export function fileRemoval(machine: Machine, { key }: Origin): Change[] {
   const isDirectory = key.startsWith("directory:");
   const path = key.slice(key.indexOf(":") + 1);
   const forgets = isOfSystemd(machine, key) ? {} : { forgets: [key] };
-  if (machine.stat(path) === undefined) {
+  const stat = unlessHidden(() => machine.stat(path));
+  if (stat === undefined) {
     if (forgets.forgets === undefined) return [];
     return [
       {
@@ -67,11 +75,22 @@ export function fileRemoval(machine: Machine, { key }: Origin): Change[] {
       title: `remove ${path}`,
       action: isDirectory
         ? { kind: "run", argv: ["rmdir", path] }
-        : { kind: "remove", path, before: machine.read(path) },
+        : { kind: "remove", path, before: unlessHidden(() => machine.read(path)) },
+      ...(stat === null ? { remarks: [UNSEEN] } : {}),
       ...forgets,
       hasTakenEffect: (on) => Promise.resolve(on.stat(path) === undefined),
     },
   ];
+}
+
+/** null: a plan that is made without root may not look, as at sudo's files. */
+function unlessHidden<Seen>(look: () => Seen): Seen | null {
+  try {
+    return look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EACCES") return null;
+    throw error;
+  }
 }
 
 /**

@@ -4,6 +4,15 @@ import type { LimitsSetup } from "../setup.js";
 import { withEnvironment } from "./environment-loader.js";
 import type { ServedAgent } from "./systemd-unit.js";
 
+/** Between SIGTERM and SIGKILL. */
+const EXIT_TIMEOUT_S = 30;
+
+/**
+ * `launchctl bootout` ends before the daemon has: until that, and some seconds longer, launchd still lists it, and takes no other by its
+ * label.
+ */
+export const LAUNCHD_DRAIN_MS = (EXIT_TIMEOUT_S + 15) * 1_000;
+
 export function launchdLabel(agent: string): string {
   return `agentbus.${agent}`;
 }
@@ -40,7 +49,7 @@ export function launchdPlist(agent: ServedAgent, { name, home }: Pick<Account, "
     RunAtLoad: true,
     KeepAlive: { always: true, "on-failure": { SuccessfulExit: false }, no: false }[service.restart],
     ThrottleInterval: 10,
-    ExitTimeOut: 30,
+    ExitTimeOut: EXIT_TIMEOUT_S,
     StandardOutPath: logPath(name),
     StandardErrorPath: logPath(name),
     SoftResourceLimits: resources,

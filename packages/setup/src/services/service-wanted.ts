@@ -2,7 +2,7 @@ import type { Machine } from "../machine.js";
 import { NOTHING } from "../plan/part.js";
 import type { Wanted, WantedCommand } from "../plan/change.js";
 import type { PlannedAgent } from "../plan/planning.js";
-import { launchdLabel, launchdPlist, logPath, plistPath } from "./launchd-plist.js";
+import { LAUNCHD_DRAIN_MS, launchdLabel, launchdPlist, logPath, plistPath } from "./launchd-plist.js";
 import { systemdUnit, unitName, type ServedAgent } from "./systemd-unit.js";
 
 /** Whoever starts an agent's command finds it missing at first: it is installed as the agent, which has to be there before. */
@@ -99,6 +99,8 @@ function launchd(agent: ServedAgent, account: PlannedAgent["account"], wasLoaded
     argv: ["launchctl", "bootout", target],
     afterFiles: [id],
     isDone: () => Promise.resolve(true),
+    hasTakenEffect: async (machine) => !(await isLoaded(machine, name)),
+    settlesWithinMs: LAUNCHD_DRAIN_MS,
   };
   return {
     files: [
@@ -130,8 +132,8 @@ function launchd(agent: ServedAgent, account: PlannedAgent["account"], wasLoaded
         title: `start ${name}`,
         argv: ["launchctl", "bootstrap", "system", path],
         afterFiles: [id],
-        // 5 or 37: the earlier daemon is still on its way out.
-        retries: 5,
+        // 5 or 37: launchd has not let go of an earlier daemon yet, for some seconds on macOS 26.
+        retries: 9,
         isDone: (machine) => isLoaded(machine, name),
         undo: {
           title: `stop ${name}`,

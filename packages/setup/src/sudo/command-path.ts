@@ -1,6 +1,7 @@
 import fs from "node:fs";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import type { Machine } from "../machine.js";
+import { quoteWord } from "../plan/shell-word.js";
 import { escapeThroughLink } from "./escape-list.js";
 
 /** What speaks against a command on this machine. */
@@ -40,7 +41,7 @@ function walk(machine: Machine, path: string, readLink: LinkReader): PathObjecti
   const objections: PathObjection[] = [];
   let pending = path.split("/").filter((part) => part !== "");
   let at = "";
-  objections.push(...aboutPlace(machine, "/"));
+  objections.push(...aboutPlace(machine, "/", path));
   for (let links = 0; pending.length > 0;) {
     const [part = "", ...rest] = pending;
     const here = `${at}/${part}`;
@@ -52,13 +53,13 @@ function walk(machine: Machine, path: string, readLink: LinkReader): PathObjecti
         {
           path: here,
           problem: `${problem}, and whoever may create it would choose what root runs`,
-          remedy: `ls -ld ${here}`,
+          remedy: `install it there as root's, or correct the path in agentbus.json; ls -ld ${quoteWord(dirname(here))}`,
         },
       ];
     }
     if (!seen.has(here))
       objections.push(
-        ...(rest.length === 0 && !stat.isSymbolicLink() ? aboutProgram(here, stat) : aboutPlace(machine, here)),
+        ...(rest.length === 0 && !stat.isSymbolicLink() ? aboutProgram(here, stat) : aboutPlace(machine, here, path)),
       );
     seen.add(here);
     if (!stat.isSymbolicLink()) {
@@ -82,8 +83,16 @@ function walk(machine: Machine, path: string, readLink: LinkReader): PathObjecti
   return objections;
 }
 
+/** A person's directory is not to become root's for the sake of one program in it: a copy of that, once it was looked at, is. */
+function copyCommand({ flavour }: Machine, program: string): string {
+  const dir = flavour.platform === "darwin" ? "/Library/agentbus" : "/usr/local/libexec/agentbus";
+  const copy = `${dir}/${basename(program)}`;
+  const command = `sudo mkdir -p ${dir} && sudo install -o root -g 0 -m 0755 ${quoteWord(program)} ${quoteWord(copy)}`;
+  return `look at it, let root have a copy, and allow that in agentbus.json: ${command}`;
+}
+
 /** A directory or a link on the way. */
-function aboutPlace(machine: Machine, path: string): PathObjection[] {
+function aboutPlace(machine: Machine, path: string, program: string): PathObjection[] {
   const stat = machine.stat(path);
   if (stat === undefined) return [];
   if (stat.uid !== 0)
@@ -91,7 +100,7 @@ function aboutPlace(machine: Machine, path: string): PathObjection[] {
       {
         path,
         problem: `${path} belongs to uid ${stat.uid}, who can put another program there`,
-        remedy: `sudo chown root ${path}`,
+        remedy: copyCommand(machine, program),
       },
     ];
   // A link's own mode means nothing; who may replace it is up to its directory.

@@ -1,16 +1,17 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { BusError } from "@agentbus/core";
+import { quoteWord } from "../plan/shell-word.js";
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY, O_NOCTTY } = fs.constants;
 
 /** A path that somebody but root could turn elsewhere while root works on it. */
-export class UnsafePath extends Error {
-  constructor(
-    readonly path: string,
-    readonly why: string,
-  ) {
-    super(`${path} ${why}`);
+export class UnsafePath extends BusError {
+  declare readonly path: string;
+
+  constructor(path: string, why: string) {
+    super("ERR_SETUP_CONFLICT", `${path} ${why}`, { path, fix: `look at it: ls -ld ${quoteWord(path)}` });
   }
 }
 

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { darwinAccounts } from "#setup/darwin/darwin-accounts.js";
 import type { Change } from "#setup/plan/change.js";
+import { perform as performStep } from "#setup/apply/perform.js";
+import { Ledger } from "#setup/ledger.js";
+import type { RunResult } from "#setup/machine.js";
 import { PretendedMac } from "../support/pretended-mac.js";
 
 const GROUP = { name: "codebot", gid: 600, agent: "codebot" };
@@ -30,6 +33,23 @@ async function perform(mac: PretendedMac, changes: readonly Change[], atMost = I
     if (!isDone && change.isOptional !== true) return change.id;
   }
   return undefined;
+}
+
+/** Remembers who was no member, until it is told to forget; and for two more questions. */
+class CachingMac extends PretendedMac {
+  override readonly access = "root" as unknown as "pretended";
+  #stale = 2;
+  #isCached = false;
+
+  override run(argv: readonly string[]): Promise<RunResult> {
+    if (argv[1] === "flushcache") this.#isCached = false;
+    if (argv[1] !== "checkmembership") return super.run(argv);
+    if (this.#isCached || (this.ran.some((each) => each.includes(" -a codebot ")) && this.#stale-- > 0)) {
+      this.#isCached = true;
+      return Promise.resolve({ status: 0, stdout: "user is not a member of the group\n", stderr: "" });
+    }
+    return super.run(argv);
+  }
 }
 
 describe("an account of macOS", () => {
@@ -99,6 +119,21 @@ describe("an account of macOS", () => {
     assert.equal(await perform(mac, changes), "codebot/may-change-accounts");
     assert.equal(mac.attribute("codebot", "Password"), undefined);
     assert.match(String(changes.find(({ id }) => id === "codebot/may-change-accounts")?.remarks), /Full Disk Access/);
+  });
+
+  test("is a member as soon as the system's cache, which still says that it is none, has learnt of it", async () => {
+    const mac = new CachingMac();
+    await perform(mac, [
+      ...(await darwinAccounts.makeGroup(mac, GROUP)),
+      ...(await darwinAccounts.makeAccount(mac, ACCOUNT)),
+    ]);
+    const group = { name: "agents", gid: 601 };
+    await perform(mac, await darwinAccounts.makeGroup(mac, group));
+    const [joining] = await darwinAccounts.addMember(mac, MEMBERSHIP);
+    assert.ok(joining !== undefined);
+    const { origin: _, ...change } = joining;
+    await performStep(change, { machine: mac, ledger: Ledger.read(mac), agentbus: [] });
+    assert.deepEqual(await darwinAccounts.addMember(mac, MEMBERSHIP), []);
   });
 
   test("that is in staff is taken out of it, for the homes of people are readable for that", async () => {

@@ -86,6 +86,37 @@ describe("systemd itself", { skip: NEEDS_SYSTEMD }, () => {
     assert.equal(stdout.trim(), "root");
   });
 
+  test("keeps what a service has said where setup logs finds it, of that service alone", async (context) => {
+    const machine = await SystemdMachine.boot(context);
+    machine.must(["systemctl", "start", "systemd-journald.service"]);
+    const say = (name: string) => ({
+      groups: ["agents"],
+      lifecycle: {
+        service: { command: ["/bin/sh", "-c", `printf 'one of ${name}\\ntwo \\033[31mred\\n'; exec sleep 100000`] },
+      },
+    });
+    const file = {
+      version: 1,
+      groups: { agents: {} },
+      agents: { codebot: say("codebot"), reviewer: say("reviewer"), idle: { groups: ["agents"] } },
+    };
+    machine.write("/etc/agentbus.json", JSON.stringify(file));
+    const applied = machine.setup("apply", "--yes", "/etc/agentbus.json");
+    assert.equal(applied.status, 0, applied.stdout + applied.stderr);
+    machine.must(["journalctl", "--sync"]);
+    const { status, stdout, stderr } = machine.setup("logs", "codebot");
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /one of codebot\n/);
+    assert.doesNotMatch(stdout, /reviewer/);
+    // eslint-disable-next-line no-control-regex
+    assert.doesNotMatch(stdout, /\x1b/, "what a terminal would obey is not let through");
+    const last = machine.setup("logs", "codebot", "--lines", "1").stdout.trim().split("\n");
+    assert.equal(last.length, 1, last.join("\n"));
+    const unknown = machine.setup("logs", "nobody");
+    assert.equal(unknown.status, 1);
+    assert.match(unknown.stderr, /ERR_NOT_FOUND: there is no agent "nobody"/);
+  });
+
   test("has forgotten the agent after its removal, and that it lingers", async (context) => {
     const { machine } = await prepared(context, {});
     const linger = "/var/lib/systemd/linger/codebot";

@@ -13,7 +13,7 @@ export interface RoundOfFaults {
 
 /** What the modules below begin with: one setup, and a place to stop it at. */
 const preamble = ({ setup, snapshot }: Round) => `
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { applySetup, parseSetup, removeSetup, SystemMachine } from "/mnt/agentbus/packages/setup/dist/index.js";
 const setup = parseSetup(${JSON.stringify(JSON.stringify(setup))}, "/tmp/agentbus.json");
@@ -30,7 +30,7 @@ function stopAt(number) {
   };
 }
 const apply = (number = -1) => applySetup(setup, machine, { agentbus, onMoment: stopAt(number) });
-const remove = (number = -1) => removeSetup(machine, { agentbus, home: "delete", looksForFiles: false, onMoment: stopAt(number) });
+const remove = (number = -1, more = { home: "delete" }) => removeSetup(machine, { agentbus, looksForFiles: false, onMoment: stopAt(number), ...more });
 const snapshot = () => execFileSync("sh", ["-c", ${JSON.stringify(snapshot)}], { encoding: "utf8" });
 async function stopped(task) {
   try { await task; return false; } catch (error) { if (error instanceof Stopped) return true; throw error; }
@@ -73,18 +73,37 @@ for (let number = 0; ; number++) {
 console.log(JSON.stringify(result));
 `;
 
-/** The same for removal. */
+/**
+ * The same for removal, by its default, which packs the homes: whenever it was stopped, one archive at least is whole, all are root's alone, and
+ * what was half packed is gone. All is done within a second, for which archives are named.
+ */
 export const removalStopped = (round: Round): string => `${preamble(round)}
+const at = new Date("2026-01-02T03:04:05Z");
+const HOMES = "/var/lib/agentbus/homes";
+const ARCHIVE = /^codebot-20260102T030405Z(-[0-9]+)?\\.tar\\.gz$/;
+function expectArchived() {
+  const names = fs.readdirSync(HOMES);
+  const modes = [HOMES, ...names.map((name) => HOMES + "/" + name)].map((path) => fs.statSync(path)).map(({ uid, mode }) => uid + ":" + (mode & 0o777).toString(8));
+  expect("modes of archives", modes.join(" "), ["0:700", ...names.map(() => "0:600")].join(" "));
+  const works = names.map((name) => spawnSync("tar", ["-xzOf", HOMES + "/" + name, "codebot/work"], { encoding: "utf8" }).stdout);
+  if (!works.includes("work") || !names.every((name) => ARCHIVE.test(name))) result.problems.push("archived are " + names + " with " + works + " after " + moments.at(-1));
+  return names.length;
+}
+const archives = new Set();
 for (let number = 0; ; number++) {
   await apply();
   fs.writeFileSync("/home/codebot/work", "work");
   moments = [];
-  const wasStopped = await stopped(remove(number));
+  const wasStopped = await stopped(remove(number, { at }));
   if (wasStopped) {
     result.moments++;
-    const { failures } = await remove();
+    // As far as a deletion may have come.
+    const isHalfGone = moments.at(-1) === "codebot/home-removed noted";
+    if (isHalfGone) fs.rmSync("/home/codebot/work");
+    const { failures } = await remove(-1, { at });
     if (failures.length > 0) result.problems.push(failures.map(({ message }) => message).join());
   }
+  archives.add(expectArchived());
   expect("removed", snapshot(), before);
   const { retired, entries } = JSON.parse(fs.readFileSync("/var/lib/agentbus/setup.json", "utf8"));
   if (Object.keys(entries).length > 0) result.problems.push("still in the ledger: " + Object.keys(entries) + " after " + moments.at(-1));
@@ -92,5 +111,6 @@ for (let number = 0; ; number++) {
   forget();
   if (!wasStopped) break;
 }
+expect("numbers of archives", [...archives].sort().join(), "1,2");
 console.log(JSON.stringify(result));
 `;

@@ -99,8 +99,19 @@ if test -L "$1" || { test -e "$1" && test ! -f "$1"; }; then echo "$HOME/$1 is n
 test -e "$1" || echo "# API keys and the like of $2, as NAME=value lines." > "$1"
 chmod 0600 "$1"' sh .config/agentbus/env codebot
 
+# commits of codebot are by codebot <codebot@example.org>
+sudo -n -H -u codebot env -i HOME=/Users/codebot PATH="$PATH" sh -c 'set -eu
+umask 077
+cd "$HOME"
+for file in .gitconfig .config/git/config; do
+  if test -e "$file" && test ! -f "$file"; then echo "$HOME/$file is no file" >&2; exit 1; fi
+done
+git config --global user.name "$1"
+git config --global user.email "$2"' sh codebot codebot@example.org
+
 # make the spool /var/spool/agentbus/agents
-agentbus init --group agents --spool /var/spool/agentbus/agents
+# codebot may use no pipes
+agentbus init --group agents --spool /var/spool/agentbus/agents --bar codebot:pipes
 
 # make codebot's inbox in agents, so that it can be written to before it has run
 agentbus setup inbox codebot --group agents
