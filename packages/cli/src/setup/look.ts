@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import { BusError } from "@agentbus/core";
 import {
   asRootCommand,
+  giveBackHome,
   isSudoAsWanted,
   listAgents,
   logsCommand,
@@ -65,6 +66,13 @@ export async function inboxAction(account: string, { group }: GlobalOptions): Pr
   if (group === undefined) throw new UsageError("inbox needs --group", "agentbus setup inbox codebot --group agents");
   await makeInbox(await SystemMachine.look(), account, group);
 }
+/** `agentbus setup give-back`, a step of remove. */
+export async function giveBackAction(account: string): Promise<void> {
+  const notes: string[] = [];
+  await giveBackHome(await SystemMachine.look(), account, (note) => void notes.push(note));
+  for (const note of notes) await printLine(printable(note));
+}
+
 /** `agentbus setup logs` */
 export async function logsAction(
   name: string,

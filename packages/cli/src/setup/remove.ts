@@ -59,8 +59,9 @@ export async function removeAction(
   if (!removed.confirmed || removed.failures.length > 0) process.exitCode = 1;
 }
 
-function summarise({ confirmed, steps, failures, otherFiles }: Removed): void {
+function summarise({ confirmed, steps, failures, notes, otherFiles }: Removed): void {
   if (!confirmed) return say("nothing was changed");
+  for (const note of notes) say(note);
   for (const { name, uid, paths, more } of otherFiles) {
     say(`files of uid ${uid} (${name}) are left, and nobody inherits them; to remove one: sudo rm -r -- PATH`);
     for (const path of paths) say(`  ${printable(path)}`);

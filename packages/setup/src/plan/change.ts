@@ -20,6 +20,8 @@ export interface Change {
   readonly hasTakenEffect: (machine: Machine) => Promise<boolean>;
   /** What the ledger notes before the action runs, so that what a crash left behind is known to be ours. */
   readonly origin?: Origin;
+  /** The ledger notes these before the action as well: old values of what it changes along. */
+  readonly remembers?: readonly Origin[];
   /** The ledger forgets these keys afterwards: of a removal, or of what was due. */
   readonly forgets?: readonly string[];
   /**
@@ -35,6 +37,8 @@ export interface Change {
   readonly needs?: readonly string[];
   /** Left out when it is true already by then: what an earlier step may have done along. @default false */
   readonly ifStill?: boolean;
+  /** Asked right before: why it must not be done any more, for people; it is left out then. Somebody may have changed something since it was planned. */
+  readonly objection?: (machine: Machine) => Promise<string | undefined>;
   /** There is nothing to look at: what the command exits with decides. @default false */
   readonly believesExitCode?: boolean;
   /** A failure is reported and the rest goes on. @default false */
@@ -79,6 +83,8 @@ export interface RunAction {
   readonly timeoutMs?: number;
   /** It is tried again when it fails, so often: for macOS's directory service. @default 0 */
   readonly retries?: number;
+  /** Each line that it prints is for the person, to know. @default false */
+  readonly speaks?: boolean;
 }
 
 /** A file of root's, written beside its place and renamed into it. */
@@ -93,9 +99,12 @@ export interface WriteAction {
 export interface ModeAction {
   readonly kind: "mode";
   readonly path: string;
+  /** A name, or a number that need not have one. */
   readonly owner: string;
-  readonly group: string;
-  readonly mode: number;
+  /** @default as it is */
+  readonly group?: string;
+  /** @default as it is */
+  readonly mode?: number;
 }
 
 /** Removes one file of root's. */
@@ -153,8 +162,8 @@ export interface WantedCommand {
   readonly afterFiles?: readonly string[];
   readonly isOptional?: boolean;
   readonly retries?: number;
-  /** The old value of a setting that it changes, which the ledger keeps and removal restores. */
-  readonly setting?: { readonly key: string; readonly value: string };
+  /** The old value of a setting that it changes, which the ledger keeps and removal restores while it is still `wanted`. */
+  readonly setting?: { readonly key: string; readonly value: string; readonly wanted: string };
   /** What takes it back; asked `isUndone` before and after. Removal runs these before it deletes the part's files. */
   readonly undo?: WantedUndo;
 }

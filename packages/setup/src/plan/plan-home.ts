@@ -1,9 +1,11 @@
 import type { Machine } from "../machine.js";
 import { octal } from "@agentbus/core";
-import { READ_LINES } from "../services/environment-loader.js";
 import { requireRootsDirectories, UnsafePath } from "../system/root-file.js";
 import { script, succeeds, unseen } from "./as-agent.js";
 import type { Change } from "./change.js";
+import { BEGIN, DRAFT_SUFFIX, emptyEnvironment, END, SHELL_FILES, shellBlock } from "./home-files.js";
+import { oldHome } from "./old-home.js";
+import { homeMade, oldHome as oldHomeItself } from "./old-values.js";
 import { quoteWord } from "./shell-word.js";
 import type { PlannedAgent, Planning } from "./planning.js";
 
@@ -13,12 +15,13 @@ export async function planHome(planning: Planning, planned: PlannedAgent): Promi
   const homely = homeItself(planning, planned);
   if (homely === undefined) return;
   changes.push(...homely);
-  for (const change of [
-    shellFiles(machine, planned),
-    environmentFile(machine, planned),
-    ...gitIdentity(machine, planned),
-  ]) {
-    if (!(await change.hasTakenEffect(machine))) changes.push(change);
+  const before = oldHome(machine, planned);
+  for (const [change, remember] of [
+    [shellFiles(machine, planned), before.shellFiles],
+    [environmentFile(machine, planned), before.environmentFile],
+    ...gitIdentity(machine, planned).map((each) => [each, before.git] as const),
+  ] as const) {
+    if (!(await change.hasTakenEffect(machine))) changes.push({ ...change, remembers: await remember() });
   }
   if (planned.agent.git !== undefined && machine.which("git") === undefined)
     notes.push(
@@ -27,7 +30,10 @@ export async function planHome(planning: Planning, planned: PlannedAgent): Promi
 }
 
 /** undefined: it cannot be used, and a conflict says why. */
-function homeItself({ machine, conflicts }: Planning, { agent, account, exists }: PlannedAgent): Change[] | undefined {
+function homeItself(
+  { machine, conflicts }: Planning,
+  { agent, account, exists, takenOver }: PlannedAgent,
+): Change[] | undefined {
   const { name, homeMode } = agent;
   const { home, uid, gid } = account;
   const stat = machine.stat(home);
@@ -45,7 +51,9 @@ function homeItself({ machine, conflicts }: Planning, { agent, account, exists }
     conflicts.push({ id: `${name}/home`, problem, fix: `look at it (ls -ld ${home}), and mv -T ${home} ${home}.old` });
     return undefined;
   }
-  return stat.gid === gid && (stat.mode & 0o7777) === homeMode ? [] : [setMode(octal(stat.mode))];
+  if (stat.gid === gid && (stat.mode & 0o7777) === homeMode) return [];
+  const remembers = takenOver === undefined ? [] : oldHomeItself(takenOver, stat, { mode: homeMode, gid });
+  return [{ ...setMode(octal(stat.mode)), remembers }];
 
   function setMode(before?: string): Change {
     return {
@@ -64,6 +72,7 @@ function homeItself({ machine, conflicts }: Planning, { agent, account, exists }
         kind: "run",
         argv: ["install", "-d", "-m", octal(homeMode), "-o", String(uid), "-g", String(gid), home],
       },
+      remembers: takenOver === undefined ? [] : [homeMade(takenOver)],
       hasTakenEffect,
     };
   }
@@ -86,10 +95,6 @@ function homeObjection(
   }
 }
 
-const BEGIN = "# >>> agentbus >>>";
-const END = "# <<< agentbus <<<";
-const SHELL_FILES = [".profile", ".bashrc", ".zshenv"];
-
 /** Whether a file's block is exactly this; also nothing but a file is looked at, since a FIFO would hold up whoever opens it. */
 const CHECK_BLOCK = [
   "block=$1; shift",
@@ -100,33 +105,33 @@ const CHECK_BLOCK = [
   "done",
 ];
 
-/** At the beginning, because many a .bashrc returns early; where the file is a link, what it leads to is written. */
+/** One within another, or the end before the beginning, and sed would take what is between for ours. */
+const IN_PAIRS = [
+  `awk -v b='${BEGIN}' -v e='${END}'`,
+  "'$0 == b { bad += inside; inside = 1 } $0 == e { bad += !inside; inside = 0 } END { exit (bad + inside > 0) }'",
+].join(" ");
+
+/**
+ * At the beginning, because many a .bashrc returns early; where the file is a link, what it leads to is written. Beside its place first: on a
+ * disk that is full, what was in the file is still there.
+ */
 const WRITE_BLOCK = [
   "block=$1; shift",
   "for file; do",
   '  if test -e "$file" && test ! -f "$file"; then echo "$HOME/$file is no file" >&2; exit 1; fi',
   '  touch "$file"; chmod u+rw "$file"',
-  `  if test "$(grep -c '^${BEGIN}$' "$file")" != "$(grep -c '^${END}$' "$file")"; then`,
+  `  if ! ${IN_PAIRS} "$file"; then`,
   `    echo "$HOME/$file has a line '${BEGIN}' without its '${END}'" >&2; exit 1`,
   "  fi",
-  `  rest=$(sed '/^${BEGIN}$/,/^${END}$/d' "$file"; echo .)`,
-  `  printf '%s\\n%s' "$block" "\${rest%.}" > "$file"`,
+  `  draft="$file${DRAFT_SUFFIX}"; rm -f "$draft"; cp -p "$file" "$draft"`,
+  `  { printf '%s\\n' "$block"; if grep -q '^${BEGIN}$' "$file"; then sed '/^${BEGIN}$/,/^${END}$/d' "$file"; else cat "$file"; fi; } > "$draft"`,
+  '  if test -L "$file"; then cat "$draft" > "$file"; rm -f "$draft"; else mv -f "$draft" "$file"; fi',
   "done",
 ];
 
 function shellFiles(machine: Machine, planned: PlannedAgent): Change {
-  const { name, umask, environmentFile: environment } = planned.agent;
-  const block = [
-    BEGIN,
-    "# agentbus setup keeps this block as it is.",
-    `umask ${umask.toString(8).padStart(3, "0")}`,
-    `if [ -r "$HOME/${environment}" ]; then`,
-    ...READ_LINES.map((line, index) => (index === 0 ? `  ${line}` : `    ${line.replace(/;$/, "")}`)),
-    `  done < "$HOME/${environment}"`,
-    "  unset _line _name _value",
-    "fi",
-    END,
-  ].join("\n");
+  const { name, umask } = planned.agent;
+  const block = shellBlock(planned.agent);
   const inShort = [
     `+++ ${SHELL_FILES.join(" ")} (at the beginning of each)`,
     ...block.split("\n").map((line) => `+${line}`),
@@ -151,7 +156,7 @@ const CHECK_ENVIRONMENT = ['test "$(ls -ld "$1" | cut -c 1-10)" = "-rw-------"']
 const MAKE_ENVIRONMENT = [
   'mkdir -p "$(dirname "$1")"',
   'if test -L "$1" || { test -e "$1" && test ! -f "$1"; }; then echo "$HOME/$1 is no file" >&2; exit 1; fi',
-  `test -e "$1" || echo "# API keys and the like of $2, as NAME=value lines." > "$1"`,
+  'test -e "$1" || printf %s "$2" > "$1"',
   'chmod 0600 "$1"',
 ];
 
@@ -164,7 +169,7 @@ function environmentFile(machine: Machine, planned: PlannedAgent): Change {
     action: {
       kind: "run",
       as: { name, home: planned.account.home },
-      argv: script(MAKE_ENVIRONMENT, path, name),
+      argv: script(MAKE_ENVIRONMENT, path, emptyEnvironment(name)),
       inShort,
     },
     ...unseen(machine, planned),

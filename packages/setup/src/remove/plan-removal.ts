@@ -3,9 +3,11 @@ import type { Account, Machine } from "../machine.js";
 import type { AccountTools } from "../plan/account-tools.js";
 import type { Change } from "../plan/change.js";
 import { toolsFor } from "../plan/make-plan.js";
+import { primaryGroupKey } from "../plan/old-values.js";
 import { SPOOLS_DIR } from "../spool-place.js";
 import { homeRemoval, type HomeFate } from "./remove-home.js";
-import { killing, lockingOut, processesId } from "./lock-out.js";
+import { killing, killingProcesses, lockingOut, processesId } from "./lock-out.js";
+import { puttingBack } from "./put-back.js";
 import { agentSpoolRemoval, spoolRemoval, unbarringId } from "./remove-spool.js";
 import { fileRemoval, reloading, undoing } from "./undo.js";
 
@@ -39,7 +41,7 @@ export function knownAgents(ledger: Ledger): string[] {
 
 /**
  * What takes agents away again, and with `all` everything that setup has made. Only what the ledger knows: an account that was
- * taken over stays, with what it had before.
+ * taken over stays, and is given back as it was.
  */
 export async function planRemoval(
   machine: Machine,
@@ -75,7 +77,7 @@ async function removalOfAgent(removing: Removing, name: string): Promise<Change[
   const changes: Change[] = [
     // What it may do as root ends before it could notice the rest.
     ...entries.filter(isSudoFile).flatMap((entry) => fileRemoval(machine, entry)),
-    ...undoing(entries),
+    ...(await undoing(removing, entries)),
     ...entries.filter((entry) => isFile(entry) && !isSudoFile(entry)).flatMap((entry) => fileRemoval(machine, entry)),
     ...reloading(machine, name, entries),
     ...entries
@@ -84,25 +86,63 @@ async function removalOfAgent(removing: Removing, name: string): Promise<Change[
       .flatMap((entry) => fileRemoval(machine, entry)),
   ];
   if (account !== undefined && isOurs) changes.push(...lockingOut(machine, account), ...killing(machine, account));
+  if (account !== undefined && !isOurs)
+    changes.push(...(await leavingGroups(removing, name, entries)), killingProcesses(account));
   const uid = account?.uid ?? (isOurs ? ledger.find(`account:${name}`)?.id : undefined);
-  if (uid !== undefined) changes.push(...agentSpoolRemoval(machine, name, uid, isOurs));
+  if (uid !== undefined)
+    changes.push(...agentSpoolRemoval(machine, name, uid, isOurs ? undefined : await left(removing, name)));
   if (isOurs) {
     if (uid !== undefined) changes.push(...homeRemoval(removing, name, uid, account?.home));
     const groups = machine.list(SPOOLS_DIR) ?? [];
     // Whoever got its uid before the last of its processes ends would share it with that.
     const needs = [processesId(name), ...groups.map((group) => unbarringId(name, group))];
     const removal = account === undefined ? [] : await tools.removeAccount(machine, account);
-    changes.push(...removal.map((change) => ({ ...change, needs })));
+    const group = await groupToKeep(removing, name);
+    const remembers = group === undefined ? [] : [group.origin];
+    changes.push(...removal.map((change) => ({ ...change, needs, remembers })));
+    if (group !== undefined)
+      changes.push(
+        ...tools.bringGroupBack(machine, group).map((change) => ({ ...change, forgets: [group.origin.key] })),
+      );
   } else if (account !== undefined) {
-    notes.push(`${name} was there before setup: its account, its home and its processes stay as they are`);
-    for (const { key } of entries) {
-      const [, group] = /^member:([^:]+):/.exec(key) ?? [];
-      if (group !== undefined)
-        changes.push(...(await tools.removeMember(machine, { user: name, group, isHuman: false })));
-    }
+    notes.push(`${name} was there before setup: its account and its home stay, and get back what setup has changed`);
+    changes.push(...(await puttingBack(removing, account)));
   }
   changes.push(...(await ownGroupRemoval(removing, name)), ...forgetting(name, entries, isOurs ? uid : undefined));
   return changes;
+}
+
+/** A group of the account's name that was there before setup. The ledger notes that it may go with the account, so that a second run knows. */
+async function groupToKeep({ machine, ledger }: Removing, name: string) {
+  const { how, id: gid } = ledger.find(`group:${name}`) ?? {};
+  const origin = { key: `group-back:${name}`, how: "adopted", agent: name } as const;
+  if (how !== "adopted" || gid === undefined) return undefined;
+  const isThere = (await machine.group(name))?.gid === gid;
+  return isThere || ledger.has(origin.key) ? { name, gid, origin } : undefined;
+}
+
+/** The groups that setup has added it to, before its processes end: what starts afterwards has them no more. */
+async function leavingGroups(
+  { machine, tools }: Removing,
+  name: string,
+  entries: readonly Origin[],
+): Promise<Change[]> {
+  const changes: Change[] = [];
+  for (const group of joined(entries))
+    changes.push(...(await tools.removeMember(machine, { user: name, group, isHuman: false })));
+  return changes;
+}
+
+/** Of the groups that it was added to, all but the one that was its primary one, and will be again. */
+async function left({ machine, ledger }: Removing, name: string): Promise<string[]> {
+  const primary = ledger.find(primaryGroupKey(name))?.before;
+  const groups = await machine.groups();
+  const gidOf = (group: string) => String(groups.find((each) => each.name === group)?.gid);
+  return joined(ledger.entries.filter(({ agent }) => agent === name)).filter((group) => gidOf(group) !== primary);
+}
+
+function joined(entries: readonly Origin[]): string[] {
+  return entries.flatMap(({ key }) => /^member:([^:]+):/.exec(key)?.[1] ?? []);
 }
 
 /** The account, if it is still the one that setup made or took over. */
@@ -124,7 +164,13 @@ async function ownGroupRemoval({ machine, ledger, tools }: Removing, name: strin
   // userdel takes it along where USERGROUPS_ENAB says so, which is only known afterwards.
   const isThere = (await machine.group(name))?.gid === entry.id;
   if (!isThere) return [];
-  return (await tools.removeGroup(machine, group)).map((change) => ({ ...change, ifStill: true }));
+  const objection = async (on: Machine) => {
+    const users = (await on.users()).filter(({ gid }) => gid === group.gid).map((user) => user.name);
+    return users.length === 0
+      ? undefined
+      : `group ${name} stays: it is the primary group of ${users.join(", ")}; after usermod --gid OTHER ${users[0] ?? ""}, remove it with groupdel ${name}`;
+  };
+  return (await tools.removeGroup(machine, group)).map((change) => ({ ...change, ifStill: true, objection }));
 }
 
 /** The last step: what is forgotten before could not be finished by a second run. */
@@ -147,7 +193,7 @@ async function removalOfRest(removing: Removing): Promise<Change[]> {
   const { machine, ledger, tools, notes } = removing;
   const entries = ledger.entries.filter(({ agent }) => agent === undefined);
   const changes: Change[] = [
-    ...undoing(entries),
+    ...(await undoing(removing, entries)),
     ...entries.filter(isFile).flatMap((entry) => fileRemoval(machine, entry)),
     ...reloading(machine, "all", entries),
   ];

@@ -10,14 +10,16 @@ import { deletionOf } from "./remove-home.js";
 /**
  * What an agent has in the spools: its subscriptions, outbox, sockets and pipes. Messages that it sent and that wait with others go
  * with its account, since nobody could say any more who sent them.
+ * @param groups of an account that stays: those that it leaves, and whose spools it cannot reach any more. In others it was before setup, and
+ * goes on using them; its inbox there is one that the bus would make anyway.
  */
-export function agentSpoolRemoval(machine: Machine, name: string, uid: number, isOurs: boolean): Change[] {
+export function agentSpoolRemoval(machine: Machine, name: string, uid: number, groups?: readonly string[]): Change[] {
   const changes: Change[] = [];
   for (const group of machine.list(SPOOLS_DIR) ?? []) {
     if (machine.stat(spoolDirOf(group))?.isDirectory() !== true) continue;
     changes.push(...unbarring(machine, group, name));
-    changes.push(...ownRemoval(machine, group, name, uid));
-    if (isOurs) changes.push(messageRemoval(group, name, uid));
+    if (groups === undefined || groups.includes(group)) changes.push(...ownRemoval(machine, group, name, uid));
+    if (groups === undefined) changes.push(messageRemoval(group, name, uid));
   }
   return changes;
 }

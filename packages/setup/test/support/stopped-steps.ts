@@ -2,6 +2,8 @@
 interface Round {
   readonly setup: unknown;
   readonly snapshot: string;
+  /** What is there before, and stays. @default none */
+  readonly adopt?: readonly string[];
 }
 
 export interface RoundOfFaults {
@@ -12,11 +14,12 @@ export interface RoundOfFaults {
 }
 
 /** What the modules below begin with: one setup, and a place to stop it at. */
-const preamble = ({ setup, snapshot }: Round) => `
+const preamble = ({ setup, snapshot, adopt = [] }: Round) => `
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { applySetup, parseSetup, removeSetup, SystemMachine } from "/mnt/agentbus/packages/setup/dist/index.js";
 const setup = parseSetup(${JSON.stringify(JSON.stringify(setup))}, "/tmp/agentbus.json");
+const adopt = ${JSON.stringify(adopt)};
 const agentbus = [process.execPath, "/mnt/agentbus/packages/cli/bin/agentbus.cjs"];
 const machine = await SystemMachine.look();
 class Stopped extends Error {}
@@ -29,7 +32,7 @@ function stopAt(number) {
     if (count++ === number) throw new Stopped();
   };
 }
-const apply = (number = -1) => applySetup(setup, machine, { agentbus, onMoment: stopAt(number) });
+const apply = (number = -1) => applySetup(setup, machine, { adopt, agentbus, onMoment: stopAt(number) });
 const remove = (number = -1) => removeSetup(machine, { agentbus, home: "delete", looksForFiles: false, onMoment: stopAt(number) });
 const snapshot = () => execFileSync("sh", ["-c", ${JSON.stringify(snapshot)}], { encoding: "utf8" });
 async function stopped(task) {
@@ -77,18 +80,20 @@ console.log(JSON.stringify(result));
 export const removalStopped = (round: Round): string => `${preamble(round)}
 for (let number = 0; ; number++) {
   await apply();
-  fs.writeFileSync("/home/codebot/work", "work");
+  if (adopt.length === 0) fs.writeFileSync("/home/codebot/work", "work");
   moments = [];
   const wasStopped = await stopped(remove(number));
   if (wasStopped) {
     result.moments++;
-    const { failures } = await remove();
+    const { failures, notes } = await remove();
     if (failures.length > 0) result.problems.push(failures.map(({ message }) => message).join());
+    const drift = notes.filter((note) => note.includes("not setup's doing"));
+    if (drift.length > 0) result.problems.push(drift.join() + " after " + moments.at(-1));
   }
   expect("removed", snapshot(), before);
   const { retired, entries } = JSON.parse(fs.readFileSync("/var/lib/agentbus/setup.json", "utf8"));
   if (Object.keys(entries).length > 0) result.problems.push("still in the ledger: " + Object.keys(entries) + " after " + moments.at(-1));
-  if (retired.length !== 1) result.problems.push(retired.length + " uids are retired after " + moments.at(-1));
+  if (retired.length !== (adopt.length === 0 ? 1 : 0)) result.problems.push(retired.length + " uids are retired after " + moments.at(-1));
   forget();
   if (!wasStopped) break;
 }
