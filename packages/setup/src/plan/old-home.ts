@@ -1,5 +1,5 @@
 import type { Origin } from "../ledger.js";
-import type { Machine } from "../machine.js";
+import type { Machine, RunResult } from "../machine.js";
 import { script, AGENT_TIMEOUT_MS } from "./as-agent.js";
 import { homeDirectoryMade, oldGitValue, oldHomeFile, type TakenOver } from "./old-values.js";
 import { GIT_CONFIG, SHELL_FILES, XDG_GIT_CONFIG } from "./home-files.js";
@@ -15,38 +15,54 @@ export interface OldHome {
   readonly git: () => Promise<Origin[]>;
 }
 
+/** Runs something as the account, in its home. */
+type Ask = (argv: readonly string[]) => Promise<Pick<RunResult, "status" | "stdout">>;
+
+/** What asking ends with where there is no home: git says the same of a value that it does not have. */
+const NOTHING_THERE = { status: 1, stdout: "" } as const;
+
 /** Nothing where the account is setup's own, or there is no root to look as it. */
-export function oldHome(machine: Machine, { agent, takenOver }: PlannedAgent): OldHome {
+export function oldHome(machine: Machine, { agent, account, takenOver }: PlannedAgent): OldHome {
   const none = () => Promise.resolve([]);
   if (takenOver === undefined || machine.access !== "root")
     return { shellFiles: none, environmentFile: none, git: none };
+  const isMissing = machine.stat(account.home) === undefined;
+  const ask = isMissing ? () => Promise.resolve(NOTHING_THERE) : asking(machine, takenOver);
   return {
-    shellFiles: () => oldFiles(machine, takenOver, SHELL_FILES),
-    environmentFile: () => oldEnvironment(machine, takenOver, agent.environmentFile),
+    shellFiles: () => oldFiles(ask, takenOver, SHELL_FILES),
+    environmentFile: () => oldEnvironment(ask, takenOver, agent.environmentFile),
     git: async () => {
       if (agent.git === undefined) return [];
       const { name, email } = agent.git;
-      const files = await oldFiles(machine, takenOver, [GIT_CONFIG, XDG_GIT_CONFIG]);
+      const files = await oldFiles(ask, takenOver, [GIT_CONFIG, XDG_GIT_CONFIG]);
       return [
         // git never makes the second.
         ...files.filter(({ key, how }) => how !== "made" || key.endsWith(GIT_CONFIG)),
-        ...(await oldGit(machine, takenOver, "user.name", name)),
-        ...(await oldGit(machine, takenOver, "user.email", email)),
+        ...(await oldGit(ask, takenOver, "user.name", name)),
+        ...(await oldGit(ask, takenOver, "user.email", email)),
       ];
     },
   };
 }
 
-async function oldFiles(machine: Machine, owner: TakenOver, paths: readonly string[]): Promise<Origin[]> {
-  const found = await look(machine, owner, paths);
+function asking(machine: Machine, { name }: TakenOver): Ask {
+  return async (argv) => {
+    const account = await machine.user(name);
+    if (account === undefined) return { status: 127, stdout: "" };
+    return machine.run(argv, { as: account, timeoutMs: AGENT_TIMEOUT_MS });
+  };
+}
+
+async function oldFiles(ask: Ask, owner: TakenOver, paths: readonly string[]): Promise<Origin[]> {
+  const found = await look(ask, paths);
   return paths.flatMap((path, index) => (found === undefined ? [] : [oldHomeFile(owner, path, found[index])]));
 }
 
 /** With the time, so that removal can tell whether its account has written to it since. */
-async function oldEnvironment(machine: Machine, owner: TakenOver, path: string): Promise<Origin[]> {
+async function oldEnvironment(ask: Ask, owner: TakenOver, path: string): Promise<Origin[]> {
   const parts = path.split("/");
   const directories = parts.slice(0, -1).map((_, index) => parts.slice(0, index + 1).join("/"));
-  const found = await look(machine, owner, [path, ...directories]);
+  const found = await look(ask, [path, ...directories]);
   if (found === undefined) return [];
   const [before, ...parents] = found;
   return [
@@ -55,8 +71,8 @@ async function oldEnvironment(machine: Machine, owner: TakenOver, path: string):
   ];
 }
 
-async function oldGit(machine: Machine, owner: TakenOver, key: string, now: string): Promise<Origin[]> {
-  const { status, stdout } = await asOwner(machine, owner, script(['git config --global -z --get "$1"'], key));
+async function oldGit(ask: Ask, owner: TakenOver, key: string, now: string): Promise<Origin[]> {
+  const { status, stdout } = await ask(script(['git config --global -z --get "$1"'], key));
   const value = stdout.replace(/\0$/, "");
   // 1: there is none. Others: nobody can say.
   if (status === 1) return [oldGitValue(owner, key, undefined, now)];
@@ -72,12 +88,10 @@ const LOOK = [
 ];
 
 /** "0644", "link", or undefined for what is not there. undefined for all: its account could not be asked. */
-async function look(
-  machine: Machine,
-  owner: TakenOver,
-  paths: readonly string[],
-): Promise<(string | undefined)[] | undefined> {
-  const { status, stdout } = await asOwner(machine, owner, script(LOOK, ...paths));
+async function look(ask: Ask, paths: readonly string[]): Promise<(string | undefined)[] | undefined> {
+  const answer = await ask(script(LOOK, ...paths));
+  if (answer === NOTHING_THERE) return paths.map(() => undefined);
+  const { status, stdout } = answer;
   const lines = stdout.trim().split("\n");
   if (status !== 0 || lines.length !== paths.length) return undefined;
   return lines.map((line) => (line === "absent" ? undefined : line.startsWith("l") ? "link" : modeOf(line)));
@@ -90,10 +104,4 @@ function modeOf(letters: string): string {
   return [[setuid, setgid, sticky], bits.slice(0, 3), bits.slice(3, 6), bits.slice(6, 9)]
     .map((three) => Number.parseInt(three.join(""), 2).toString(8))
     .join("");
-}
-
-async function asOwner(machine: Machine, { name }: TakenOver, argv: readonly string[]) {
-  const account = await machine.user(name);
-  if (account === undefined) return { status: 127, stdout: "" };
-  return machine.run(argv, { as: account, timeoutMs: AGENT_TIMEOUT_MS });
 }

@@ -90,7 +90,7 @@ async function removalOfAgent(removing: Removing, name: string): Promise<Change[
     changes.push(...(await leavingGroups(removing, name, entries)), killingProcesses(account));
   const uid = account?.uid ?? (isOurs ? ledger.find(`account:${name}`)?.id : undefined);
   if (uid !== undefined)
-    changes.push(...agentSpoolRemoval(machine, name, uid, isOurs ? undefined : await left(removing, name)));
+    changes.push(...agentSpoolRemoval(removing, name, uid, isOurs ? undefined : await left(removing, name)));
   if (isOurs) {
     if (uid !== undefined) changes.push(...homeRemoval(removing, name, uid, account?.home));
     const groups = machine.list(SPOOLS_DIR) ?? [];
@@ -199,7 +199,7 @@ async function removalOfRest(removing: Removing): Promise<Change[]> {
   ];
   const agents = new Set(knownAgents(ledger));
   for (const { key, how } of entries.filter((entry) => entry.key.startsWith("spool:"))) {
-    changes.push(...spoolRemoval(machine, key.slice("spool:".length), how));
+    changes.push(...(await spoolRemoval(removing, key.slice("spool:".length), how)));
   }
   for (const { key } of entries.filter((entry) => entry.key.startsWith("member:"))) {
     const [, group = "", user = ""] = key.split(":");
