@@ -46,7 +46,7 @@ function homeItself(
   // useradd makes it with its mode; busybox and macOS make it with one of theirs.
   if (stat === undefined && !exists) return machine.flavour.accountTools === "shadow" ? [] : [setMode()];
   if (stat === undefined) return [makeHome()];
-  const problem = homeObjection(home, stat, uid);
+  const problem = homeObjection(machine, home, stat, uid);
   if (problem !== undefined) {
     conflicts.push({ id: `${name}/home`, problem, fix: `look at it (ls -ld ${home}), and mv -T ${home} ${home}.old` });
     return undefined;
@@ -79,6 +79,7 @@ function homeItself(
 }
 
 function homeObjection(
+  { access }: Machine,
   home: string,
   stat: { isSymbolicLink(): boolean; isDirectory(): boolean; readonly uid: number },
   uid: number,
@@ -86,6 +87,8 @@ function homeObjection(
   if (stat.isSymbolicLink()) return `${home} is a symbolic link`;
   if (!stat.isDirectory()) return `${home} is no directory`;
   if (stat.uid !== uid) return `${home} belongs to uid ${stat.uid}, not to uid ${uid}`;
+  // Nothing of a pretended one is on this disk.
+  if (access === "pretended") return undefined;
   try {
     requireRootsDirectories(home);
     return undefined;
