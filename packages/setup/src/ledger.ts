@@ -100,11 +100,12 @@ export class Ledger {
 
   /**
    * Of what is noted already, how it came about and what it was before stay as they are: the first answer is the true one. What setup
-   * makes of it is added to.
+   * makes of it is added to. Only what was taken over and has to be made by now was somebody else's no more.
    */
   async note(origin: Origin): Promise<void> {
     const known = this.#entries.get(origin.key);
-    if (known === undefined || (known.id !== undefined && known.id !== origin.id)) {
+    const isAnother = known?.id !== undefined && known.id !== origin.id;
+    if (known === undefined || isAnother || (known.how === "adopted" && origin.how === "made")) {
       this.#entries.set(origin.key, origin);
       return this.#write();
     }

@@ -101,7 +101,7 @@ describe("giving back the home of an account that gets in the way", { skip: NEED
     const machine = await withAccount(context);
     machine.must(
       asCodebot(
-        "cd; mkdir dotfiles; echo 'echo hi' > dotfiles/bashrc; ln -s dotfiles/bashrc .bashrc; mv .gitconfig dotfiles; ln -s dotfiles/.gitconfig .gitconfig",
+        "cd; mkdir -p dotfiles/config; ln -s dotfiles/config .config; echo 'echo hi' > dotfiles/bashrc; ln -s dotfiles/bashrc .bashrc; mv .gitconfig dotfiles; ln -s dotfiles/.gitconfig .gitconfig",
       ),
     );
     const before = machine.snapshot();
@@ -109,6 +109,16 @@ describe("giving back the home of an account that gets in the way", { skip: NEED
     assert.match(machine.sh("cat /home/codebot/dotfiles/bashrc"), /agentbus[^]*echo hi/);
     remove(machine, "--all");
     assertSame(machine.snapshot(), before, "as before");
+  });
+
+  test("goes on where it has shut its home from itself, and leaves the mode that it has given it", async (context) => {
+    const machine = await withAccount(context);
+    adopt(machine);
+    machine.sh("chmod 0000 /home/codebot");
+    const said = remove(machine, "--all");
+    assert.match(said, /\.profile cannot be changed: .*EACCES/);
+    assert.match(said, /the mode of \/home\/codebot is 0000, which is not setup's doing/);
+    assert.equal(machine.sh("id -gn codebot; getent passwd codebot | cut -d: -f7"), "users\n/bin/sh\n");
   });
 
   test("keeps other names, and the group, of a file", async (context) => {

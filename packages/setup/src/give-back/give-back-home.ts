@@ -28,7 +28,7 @@ export async function giveBackHome(machine: Machine, name: string, say: (note: s
   }
   const old = oldContents(ledger.entries, name, account.uid);
   become(account);
-  const home = new Home(account, say);
+  const home = new Home(account, old.links, say);
   for (const path of SHELL_FILES) {
     home.removeDraft(`${path}${DRAFT_SUFFIX}`);
     home.attempt(path, "look at it, and take setup's lines out of it", () =>
@@ -50,6 +50,8 @@ interface OldContents {
   readonly git: ReadonlyMap<string, Origin>;
   /** Those that setup has made, the deepest first. */
   readonly directories: readonly string[];
+  /** Directories that were links before. */
+  readonly links: ReadonlySet<string>;
 }
 
 function oldContents(entries: readonly Origin[], name: string, uid: number): OldContents {
@@ -58,11 +60,13 @@ function oldContents(entries: readonly Origin[], name: string, uid: number): Old
     own.flatMap((origin) =>
       origin.key.startsWith(prefix) ? [[origin.key.slice(prefix.length), origin] as const] : [],
     );
-  const directories = below(homeDirectoryPrefix(name)).map(([path]) => path);
+  const directories = below(homeDirectoryPrefix(name));
+  const made = directories.flatMap(([path, { how }]) => (how === "made" ? [path] : []));
   return {
     files: new Map(below(homeFilePrefix(name))),
     git: new Map(below(gitKey(name, ""))),
-    directories: directories.sort((a, b) => b.split("/").length - a.split("/").length),
+    directories: made.sort((a, b) => b.split("/").length - a.split("/").length),
+    links: new Set(directories.flatMap(([path, { before }]) => (before === "link" ? [path] : []))),
   };
 }
 

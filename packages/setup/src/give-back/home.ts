@@ -24,15 +24,19 @@ export class Home {
   readonly dir: string;
   readonly name: string;
   readonly #uid: number;
+  readonly #links: ReadonlySet<string>;
   readonly #say: (note: string) => void;
 
+  /** @param links directories that were links before setup, and may lead elsewhere */
   constructor(
     { home, name, uid }: { readonly home: string; readonly name: string; readonly uid: number },
+    links: ReadonlySet<string>,
     say: (note: string) => void,
   ) {
     this.dir = home;
     this.name = name;
     this.#uid = uid;
+    this.#links = links;
     this.#say = say;
   }
 
@@ -99,8 +103,11 @@ export class Home {
   }
 
   removeDraft(path: string): void {
-    const stat = fs.lstatSync(`${this.dir}/${path}`, { throwIfNoEntry: false });
-    if (stat?.isFile() === true) fs.rmSync(`${this.dir}/${path}`, { force: true });
+    try {
+      if (fs.lstatSync(`${this.dir}/${path}`).isFile()) fs.rmSync(`${this.dir}/${path}`);
+    } catch {
+      // There is none, or its owner has shut it away.
+    }
   }
 
   /** One that holds something stays. */
@@ -119,6 +126,7 @@ export class Home {
     for (let length = 1; length < parts.length; length++) {
       const parent = parts.slice(0, length).join("/");
       const stat = fs.lstatSync(`${this.dir}/${parent}`, { throwIfNoEntry: false });
+      if (stat?.isSymbolicLink() === true && this.#links.has(parent)) continue;
       if (stat !== undefined && !stat.isDirectory()) throw new Unfit(`lies below ${parent}, which is no directory`);
     }
   }

@@ -1,7 +1,7 @@
 import type { Origin } from "../ledger.js";
 import type { Machine, RunResult } from "../machine.js";
 import { script, AGENT_TIMEOUT_MS } from "./as-agent.js";
-import { homeDirectoryMade, oldGitValue, oldHomeFile, type TakenOver } from "./old-values.js";
+import { oldGitValue, oldHomeDirectory, oldHomeFile, type TakenOver } from "./old-values.js";
 import { GIT_CONFIG, SHELL_FILES, XDG_GIT_CONFIG } from "./home-files.js";
 import type { PlannedAgent } from "./planning.js";
 
@@ -34,10 +34,14 @@ export function oldHome(machine: Machine, { agent, account, takenOver }: Planned
     git: async () => {
       if (agent.git === undefined) return [];
       const { name, email } = agent.git;
-      const files = await oldFiles(ask, takenOver, [GIT_CONFIG, XDG_GIT_CONFIG]);
+      const others = [
+        ...(await oldFiles(ask, takenOver, [XDG_GIT_CONFIG])),
+        ...(await oldDirectories(ask, takenOver, XDG_GIT_CONFIG)),
+      ];
       return [
-        // git never makes the second.
-        ...files.filter(({ key, how }) => how !== "made" || key.endsWith(GIT_CONFIG)),
+        ...(await oldFiles(ask, takenOver, [GIT_CONFIG])),
+        // git never makes those.
+        ...others.filter(({ how }) => how !== "made"),
         ...(await oldGit(ask, takenOver, "user.name", name)),
         ...(await oldGit(ask, takenOver, "user.email", email)),
       ];
@@ -60,15 +64,21 @@ async function oldFiles(ask: Ask, owner: TakenOver, paths: readonly string[]): P
 
 /** With the time, so that removal can tell whether its account has written to it since. */
 async function oldEnvironment(ask: Ask, owner: TakenOver, path: string): Promise<Origin[]> {
+  const found = await look(ask, [path]);
+  if (found === undefined) return [];
+  const before = found[0] === undefined ? undefined : `${found[0]} ${new Date().toISOString()}`;
+  return [...(await oldDirectories(ask, owner, path)), oldHomeFile(owner, path, before)];
+}
+
+/** Those above a file that are missing, or that are links. */
+async function oldDirectories(ask: Ask, owner: TakenOver, path: string): Promise<Origin[]> {
   const parts = path.split("/");
   const directories = parts.slice(0, -1).map((_, index) => parts.slice(0, index + 1).join("/"));
-  const found = await look(ask, [path, ...directories]);
-  if (found === undefined) return [];
-  const [before, ...parents] = found;
-  return [
-    ...directories.flatMap((each, index) => (parents[index] === undefined ? [homeDirectoryMade(owner, each)] : [])),
-    oldHomeFile(owner, path, before === undefined ? undefined : `${before} ${new Date().toISOString()}`),
-  ];
+  const found = (await look(ask, directories)) ?? [];
+  return found.flatMap((before, index) => {
+    const directory = directories[index] ?? "";
+    return before === undefined || before === "link" ? [oldHomeDirectory(owner, directory, before)] : [];
+  });
 }
 
 async function oldGit(ask: Ask, owner: TakenOver, key: string, now: string): Promise<Origin[]> {
@@ -89,6 +99,7 @@ const LOOK = [
 
 /** "0644", "link", or undefined for what is not there. undefined for all: its account could not be asked. */
 async function look(ask: Ask, paths: readonly string[]): Promise<(string | undefined)[] | undefined> {
+  if (paths.length === 0) return [];
   const answer = await ask(script(LOOK, ...paths));
   if (answer === NOTHING_THERE) return paths.map(() => undefined);
   const { status, stdout } = answer;

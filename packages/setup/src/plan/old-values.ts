@@ -13,7 +13,7 @@ import type { Ledger, Origin } from "../ledger.js";
  * | home-mode:codebot                | "0755"; made: there was no home                            |
  * | home-group:codebot               | a gid                                                      |
  * | home-file:codebot:.profile       | "0644", or "link"; made: it was not there                  |
- * | home-directory:codebot:.config   | made                                                       |
+ * | home-directory:codebot:.config   | "link"; made: it was not there                             |
  * | git:codebot:user.name            | the value; made: there was none                            |
  */
 export interface TakenOver {
@@ -74,8 +74,9 @@ export function oldHomeFile({ name, uid }: TakenOver, path: string, before: stri
   return { key: `${homeFilePrefix(name)}${path}`, ...beforeOf(before), ...of({ name, uid }) };
 }
 
-export function homeDirectoryMade({ name, uid }: TakenOver, path: string): Origin {
-  return { key: `${homeDirectoryPrefix(name)}${path}`, how: "made", ...of({ name, uid }) };
+/** @param before undefined: it was not there */
+export function oldHomeDirectory({ name, uid }: TakenOver, path: string, before: "link" | undefined): Origin {
+  return { key: `${homeDirectoryPrefix(name)}${path}`, ...beforeOf(before), ...of({ name, uid }) };
 }
 
 /** @param before undefined: there was none */

@@ -144,7 +144,7 @@ function statOf(machine: Machine, path: string): Stats | undefined {
 
 /** There was none: it goes when nothing is in it. */
 function homeMade(machine: Machine, name: string, home: string): Change[] {
-  if (machine.stat(home)?.isDirectory() !== true) return [];
+  if (statOf(machine, home)?.isDirectory() !== true) return [];
   return [
     {
       id: `${name}/home-removed`,
@@ -152,7 +152,7 @@ function homeMade(machine: Machine, name: string, home: string): Change[] {
       action: { kind: "run", argv: ["rmdir", home] },
       objection: (on) =>
         Promise.resolve(
-          on.stat(home)?.isDirectory() === true && on.list(home)?.length === 0
+          statOf(on, home)?.isDirectory() === true && on.list(home)?.length === 0
             ? undefined
             : `${home} stays: setup has made it, and ${name} has something in it`,
         ),
