@@ -95,6 +95,44 @@ describe("an account that was taken over", { skip: NEEDS_NAMESPACES }, () => {
     assert.match(machine.setup(["remove", "codebot", "--yes"]).stderr, /setup has no such agent/);
   });
 
+  test("keeps also what is changed while a person still looks at the plan", async (context) => {
+    const machine = await withAccount(context);
+    adopt(machine);
+    const printed = machine.module(`
+      import { execFileSync } from "node:child_process";
+      import { removeSetup, SystemMachine } from "/mnt/agentbus/packages/setup/dist/index.js";
+      const confirm = async () => {
+        execFileSync("usermod", ["--shell", "/bin/dash", "codebot"]);
+        execFileSync("chmod", ["0711", "/home/codebot"]);
+        return true;
+      };
+      const agentbus = [process.execPath, "/mnt/agentbus/packages/cli/bin/agentbus.cjs"];
+      const { notes } = await removeSetup(await SystemMachine.look(), { agents: ["codebot"], agentbus, confirm });
+      console.log(notes.join("\\n"));`);
+    assert.match(printed, /the shell of codebot is \/bin\/dash, which is not setup's doing/);
+    assert.match(printed, /the mode of \/home\/codebot is 0711, which is not setup's doing/);
+    assert.equal(machine.sh("getent passwd codebot | cut -d: -f7; stat -c %a /home/codebot"), "/bin/dash\n711\n");
+  });
+
+  test("loses nothing of its shell files on a disk that is full", async (context) => {
+    const machine = await withAccount(context);
+    machine.sh(`cp -a /home/codebot /tmp/kept; mount -t tmpfs -o size=64k,mode=0755,uid=41500,gid=100 tmpfs /home/codebot
+      cp -a /tmp/kept/. /home/codebot; head -c 1M /dev/zero > /home/codebot/filler || chown codebot:users /home/codebot/filler`);
+    const profile = machine.sh("cat /home/codebot/.profile");
+    const { status, stderr } = apply(machine, "--adopt", "codebot", "--adopt", "crew");
+    assert.equal(status, 1);
+    assert.match(stderr, /ERR_SETUP_STEP.*No space left on device/);
+    assert.equal(machine.sh("cat /home/codebot/.profile"), profile);
+    machine.sh("rm /home/codebot/filler");
+    assert.equal(apply(machine).status, 0);
+    remove(machine, "codebot");
+    assertSame(
+      machine.sh("cd /home/codebot; ls -A; cat .profile"),
+      machine.sh("cd /tmp/kept; ls -A; cat .profile"),
+      "as before",
+    );
+  });
+
   test("and whose old group or shell is gone keeps what it has, and a word says how to choose another", async (context) => {
     const machine = await withAccount(context);
     machine.sh("cp /bin/sh /opt-shell; groupadd --gid 41902 old; usermod --shell /opt-shell --gid old codebot");

@@ -23,7 +23,7 @@ export function oldBar(group: string, { user, channel }: Bar, isBarred: boolean)
 
 export const LIMIT = "limit:";
 export const BARRED = "barred";
-export const FREE = "free";
+const FREE = "free";
 
 export function barPrefix(group: string, user: string): string {
   return `bar:${group}:${user}:`;

@@ -55,7 +55,7 @@ async function perform(mac: PretendedMac, changes: readonly Change[], atMost = I
   for (const { action, origin, remembers = [], hasTakenEffect } of changes.slice(0, atMost)) {
     for (const each of [...(origin === undefined ? [] : [origin]), ...remembers])
       if (!entries.has(each.key)) entries.set(each.key, each);
-    const isOfDirectory = action.kind === "run" && /^ds/.test(action.argv[0] ?? "");
+    const isOfDirectory = action.kind === "run" && action.argv[0]?.startsWith("ds") === true;
     if (isOfDirectory) {
       await mac.run(action.argv);
       assert.ok(await hasTakenEffect(mac), action.argv.join(" "));
