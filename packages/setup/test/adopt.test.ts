@@ -152,8 +152,8 @@ describe("an account that was taken over", { skip: NEEDS_NAMESPACES }, () => {
     const { codebot } = GIVEN_SETUP.agents;
     for (const change of [
       { shell: "/bin/dash", homeMode: "0750" },
-      { environmentFile: "keys" },
-      { shell: undefined, groups: ["devs"] },
+      { shell: "/bin/dash", homeMode: "0750", environmentFile: "keys" },
+      { shell: undefined, homeMode: "0750", groups: ["devs"] },
     ]) {
       const agents = { codebot: { ...codebot, ...change } };
       machine.write(FILE, JSON.stringify({ ...GIVEN_SETUP, groups: { crew: {}, devs: {} }, agents }));
