@@ -167,6 +167,25 @@ describe("an account that was taken over", { skip: NEEDS_NAMESPACES }, () => {
     assertSame(machine.snapshot(), before, "as before");
   });
 
+  test("gets its home's group back also when both ways were stopped right after usermod had changed that along", async (context) => {
+    const machine = await withAccount(context);
+    const before = machine.snapshot();
+    machine.module(`
+      import { applySetup, readSetupFile, removeSetup, SystemMachine } from "/mnt/agentbus/packages/setup/dist/index.js";
+      const machine = await SystemMachine.look();
+      const agentbus = [process.execPath, "/mnt/agentbus/packages/cli/bin/agentbus.cjs"];
+      const setup = readSetupFile("${FILE}");
+      const stopping = { onMoment({ change, at }) { if (change.id === "codebot/primary-group" && at === "acted") throw new Error("stopped"); } };
+      const apply = (options) => applySetup(setup, machine, { adopt: ["codebot", "crew"], agentbus, ...options });
+      const remove = (options) => removeSetup(machine, { agentbus, ...options });
+      const isStopped = (task) => task.then(() => { throw new Error("was not stopped"); }, (error) => { if (error.message !== "stopped") throw error; });
+      await isStopped(apply(stopping));
+      await apply();
+      await isStopped(remove(stopping));
+      await remove();`);
+    assertSame(machine.snapshot(), before, "as before");
+  });
+
   test("has its environment file closed, and opened again only if it has written nothing to it since", async (context) => {
     for (const [isWritten, mode] of [
       [false, "644"],
