@@ -186,6 +186,19 @@ describe("an account that was taken over", { skip: NEEDS_NAMESPACES }, () => {
     assertSame(machine.snapshot(), before, "as before");
   });
 
+  test("leaves nothing in the spool of a group that it leaves, also when the removal was stopped once it had left", async (context) => {
+    const machine = await withAccount(context);
+    adopt(machine);
+    machine.module(`
+      import { removeSetup, SystemMachine } from "/mnt/agentbus/packages/setup/dist/index.js";
+      const machine = await SystemMachine.look();
+      const onMoment = ({ change, at }) => { if (change.id === "codebot/processes" && at === "begun") throw new Error("stopped"); };
+      const stopped = await removeSetup(machine, { agents: ["codebot"], agentbus: ["false"], onMoment }).catch(({ message }) => message);
+      if (stopped !== "stopped") throw new Error("was not stopped");`);
+    remove(machine, "codebot");
+    assert.equal(machine.sh("ls /var/spool/agentbus/crew/subscriptions").trim(), "alice~inbox");
+  });
+
   test("has its environment file closed, and opened again only if it has written nothing to it since", async (context) => {
     for (const [isWritten, mode] of [
       [false, "644"],

@@ -3,8 +3,8 @@ import type { Account, Machine } from "../machine.js";
 import type { AccountTools } from "../plan/account-tools.js";
 import type { Change } from "../plan/change.js";
 import { toolsFor } from "../plan/make-plan.js";
-import { primaryGroupKey } from "../plan/old-values.js";
 import { SPOOLS_DIR } from "../spool-place.js";
+import { groupsToLeave, groupThatStays, leavingGroups, ownGroupRemoval } from "./groups-of-agent.js";
 import { homeRemoval, type HomeFate } from "./remove-home.js";
 import { killing, killingProcesses, lockingOut, processesId } from "./lock-out.js";
 import { puttingBack } from "./put-back.js";
@@ -87,62 +87,27 @@ async function removalOfAgent(removing: Removing, name: string): Promise<Change[
   ];
   if (account !== undefined && isOurs) changes.push(...lockingOut(machine, account), ...killing(machine, account));
   if (account !== undefined && !isOurs)
-    changes.push(...(await leavingGroups(removing, name, entries)), killingProcesses(account));
+    changes.push(...(await leavingGroups(removing, name)), killingProcesses(account));
   const uid = account?.uid ?? (isOurs ? ledger.find(`account:${name}`)?.id : undefined);
   if (uid !== undefined)
-    changes.push(...agentSpoolRemoval(removing, name, uid, isOurs ? undefined : await left(removing, name)));
+    changes.push(...agentSpoolRemoval(removing, name, uid, isOurs ? undefined : await groupsToLeave(removing, name)));
   if (isOurs) {
     if (uid !== undefined) changes.push(...homeRemoval(removing, name, uid, account?.home));
     const groups = machine.list(SPOOLS_DIR) ?? [];
     // Whoever got its uid before the last of its processes ends would share it with that.
     const needs = [processesId(name), ...groups.map((group) => unbarringId(name, group))];
     const removal = account === undefined ? [] : await tools.removeAccount(machine, account);
-    const group = await groupToKeep(removing, name);
-    const remembers = group === undefined ? [] : [group.origin];
-    changes.push(...removal.map((change) => ({ ...change, needs, remembers })));
-    if (group !== undefined)
-      changes.push(
-        ...tools.bringGroupBack(machine, group).map((change) => ({ ...change, forgets: [group.origin.key] })),
-      );
+    const { remembers, changes: bringingBack } = await groupThatStays(removing, name);
+    changes.push(...removal.map((change) => ({ ...change, needs, remembers })), ...bringingBack);
   } else if (account !== undefined) {
     notes.push(`${name} was there before setup: its account and its home stay, and get back what setup has changed`);
     changes.push(...(await puttingBack(removing, account)));
   }
-  changes.push(...(await ownGroupRemoval(removing, name)), ...forgetting(name, entries, isOurs ? uid : undefined));
+  changes.push(
+    ...(await ownGroupRemoval(removing, name, isOurs)),
+    ...forgetting(name, entries, isOurs ? uid : undefined),
+  );
   return changes;
-}
-
-/** A group of the account's name that was there before setup. The ledger notes that it may go with the account, so that a second run knows. */
-async function groupToKeep({ machine, ledger }: Removing, name: string) {
-  const { how, id: gid } = ledger.find(`group:${name}`) ?? {};
-  const origin = { key: `group-back:${name}`, how: "adopted", agent: name } as const;
-  if (how !== "adopted" || gid === undefined) return undefined;
-  const isThere = (await machine.group(name))?.gid === gid;
-  return isThere || ledger.has(origin.key) ? { name, gid, origin } : undefined;
-}
-
-/** The groups that setup has added it to, before its processes end: what starts afterwards has them no more. */
-async function leavingGroups(
-  { machine, tools }: Removing,
-  name: string,
-  entries: readonly Origin[],
-): Promise<Change[]> {
-  const changes: Change[] = [];
-  for (const group of joined(entries))
-    changes.push(...(await tools.removeMember(machine, { user: name, group, isHuman: false })));
-  return changes;
-}
-
-/** Of the groups that it was added to, all but the one that was its primary one, and will be again. */
-async function left({ machine, ledger }: Removing, name: string): Promise<string[]> {
-  const primary = ledger.find(primaryGroupKey(name))?.before;
-  const groups = await machine.groups();
-  const gidOf = (group: string) => String(groups.find((each) => each.name === group)?.gid);
-  return joined(ledger.entries.filter(({ agent }) => agent === name)).filter((group) => gidOf(group) !== primary);
-}
-
-function joined(entries: readonly Origin[]): string[] {
-  return entries.flatMap(({ key }) => /^member:([^:]+):/.exec(key)?.[1] ?? []);
 }
 
 /** The account, if it is still the one that setup made or took over. */
@@ -155,22 +120,6 @@ async function accountOf({ machine, ledger, notes }: Removing, name: string): Pr
     `account ${name} has uid ${account.uid}, and setup made it with ${String(entry.id)}: this one is not touched`,
   );
   return undefined;
-}
-
-async function ownGroupRemoval({ machine, ledger, tools }: Removing, name: string): Promise<readonly Change[]> {
-  const entry = ledger.find(`group:${name}`);
-  if (entry?.how !== "made" || entry.id === undefined) return [];
-  const group = { name, gid: entry.id };
-  // userdel takes it along where USERGROUPS_ENAB says so, which is only known afterwards.
-  const isThere = (await machine.group(name))?.gid === entry.id;
-  if (!isThere) return [];
-  const objection = async (on: Machine) => {
-    const users = (await on.users()).filter(({ gid }) => gid === group.gid).map((user) => user.name);
-    return users.length === 0
-      ? undefined
-      : `group ${name} stays: it is the primary group of ${users.join(", ")}; after usermod --gid OTHER ${users[0] ?? ""}, remove it with groupdel ${name}`;
-  };
-  return (await tools.removeGroup(machine, group)).map((change) => ({ ...change, ifStill: true, objection }));
 }
 
 /** The last step: what is forgotten before could not be finished by a second run. */
