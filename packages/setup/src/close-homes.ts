@@ -1,6 +1,7 @@
 import { octal } from "@agentbus/core";
 import { requireRoot } from "./apply/apply.js";
 import { withLock } from "./apply/lock.js";
+import { CLOSED_HOME, closedMode } from "./closed-home.js";
 import { Ledger } from "./ledger.js";
 import type { Machine } from "./machine.js";
 import type { Setup } from "./setup.js";
@@ -14,7 +15,6 @@ export interface OpenHome {
 }
 
 const OTHERS = 0o007;
-const GROUP_AND_OTHERS = 0o077;
 
 /** Homes of the file's humans that every agent can enter or list, as Debian's default mode lets everybody. */
 export async function openHomes({ humans }: Setup, machine: Machine): Promise<OpenHome[]> {
@@ -37,8 +37,10 @@ export async function closeHome(machine: Machine, { human, path, mode }: OpenHom
   await withLock(machine, async () => {
     const stat = machine.stat(path);
     if (stat === undefined) return;
+    const closed = closedMode(mode);
     const undo = ["chmod", octal(mode), path];
-    await Ledger.read(machine).note({ key: `home:${human}`, how: "changed", before: octal(mode), undo });
-    setOwnerAndMode(path, { uid: stat.uid, gid: stat.gid, mode: mode & ~GROUP_AND_OTHERS });
+    const values = { before: octal(mode), set: [octal(closed)], undo };
+    await Ledger.read(machine).note({ key: `${CLOSED_HOME}${human}`, how: "changed", ...values });
+    setOwnerAndMode(path, { uid: stat.uid, mode: closed });
   });
 }

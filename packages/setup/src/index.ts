@@ -2,6 +2,7 @@
 export { applySetup, type Applied, type ApplyOptions } from "./apply/apply.js";
 export type { Moment } from "./apply/perform.js";
 export { closeHome, openHomes, type OpenHome } from "./close-homes.js";
+export { giveBackHome } from "./give-back/give-back-home.js";
 export { listAgents, type ListedAgent } from "./list-agents.js";
 export { FLAVOURS, type Flavour, type Machine } from "./machine.js";
 export { makeInbox } from "./make-inbox.js";

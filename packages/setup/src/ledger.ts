@@ -7,8 +7,9 @@ import { requireRootsDirectories, UnsafePath, writeRootFile } from "./system/roo
 
 /**
  * What the ledger notes about a thing that setup makes or changes, before it does: `key` says which thing ("account:codebot",
- * "group:agents", "member:agents:alice", "file:/etc/sudoers.d/60-agentbus-codebot", "setting:pmset.sleep"), or which step still
- * has to follow ("due:codebot/service-started"). Only what has an entry is ever removed.
+ * "group:agents", "member:agents:alice", "file:/etc/sudoers.d/60-agentbus-codebot", "setting:pmset.sleep"; plan/old-values.ts has those
+ * of accounts that were taken over), or which step still has to follow ("due:codebot/service-started"). Only what has an entry is ever
+ * removed or put back.
  */
 export interface Origin {
   readonly key: string;
@@ -18,6 +19,16 @@ export interface Origin {
   readonly id?: number;
   /** What it was before, to be put back by removal. */
   readonly before?: string;
+  /**
+   * What setup has made of it since, or was about to. Anything else that is found is somebody's later change, and stays. Of what an
+   * earlier version noted there is none: nobody can say whose the present value is.
+   */
+  readonly set?: readonly string[];
+  /**
+   * Of an account that was taken over: whatever setup has changed of it has an entry with its old value. Earlier versions did not keep
+   * all of them.
+   */
+  readonly remembers?: true;
   /** The agent that it belongs to; none: it belongs to all. */
   readonly agent?: string;
   /** What takes it back: of a command, or of a setting, with its old value in it. */
@@ -88,11 +99,20 @@ export class Ledger {
     return this.#entries.has(key);
   }
 
-  /** Of what is noted already, how it came about and what it was before stay as they are: the first answer is the true one. */
+  /**
+   * Of what is noted already, how it came about and what it was before stay as they are: the first answer is the true one. What setup
+   * makes of it is added to. Only what was taken over and has to be made by now was somebody else's no more.
+   */
   async note(origin: Origin): Promise<void> {
     const known = this.#entries.get(origin.key);
-    if (known !== undefined && known.id === origin.id) return;
-    this.#entries.set(origin.key, origin);
+    const isAnother = known?.id !== undefined && known.id !== origin.id;
+    if (known === undefined || isAnother || (known.how === "adopted" && origin.how === "made")) {
+      this.#entries.set(origin.key, origin);
+      return this.#write();
+    }
+    const set = new Set([...(known.set ?? []), ...(origin.set ?? [])]);
+    if (set.size === (known.set ?? []).length) return;
+    this.#entries.set(origin.key, { ...known, set: [...set] });
     await this.#write();
   }
 

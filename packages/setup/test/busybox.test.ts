@@ -80,6 +80,38 @@ test(
   },
 );
 
+test(
+  "with busybox's account tools an account that was there is taken over, and given back as it was",
+  { skip: NEEDS_BUSYBOX },
+  async (context) => {
+    const machine = await busyboxMachine(context);
+    machine.sh(`adduser -D -u 41500 -G users -s /bin/sh codebot; addgroup codebot tty; chmod 0755 /home/codebot
+      echo 'umask 022' > /home/codebot/.profile; chown codebot:users /home/codebot/.profile`);
+    machine.write(FILE, JSON.stringify(SETUP));
+    const before = machine.sh(BUSYBOX_SNAPSHOT);
+    const adopted = machine.setup(["apply", FILE, "--yes", "--adopt", "codebot"]);
+    assert.equal(adopted.status, 0, adopted.stderr);
+    assert.equal(machine.sh("id -Gn codebot; stat -c %a /home/codebot"), "users agents\n700\n");
+    const { status, stderr } = machine.setup(["remove", "--all", "--yes"]);
+    assert.equal(status, 0, stderr);
+    assertSame(machine.sh(BUSYBOX_SNAPSHOT), before, "as before");
+  },
+);
+
+test(
+  "with busybox's account tools a group that was there stays, when the account of its name goes",
+  { skip: NEEDS_BUSYBOX },
+  async (context) => {
+    const machine = await busyboxMachine(context);
+    machine.sh("addgroup -g 41903 codebot");
+    machine.write(FILE, JSON.stringify(SETUP));
+    assert.equal(machine.setup(["apply", FILE, "--yes", "--adopt", "codebot"]).status, 0);
+    const { status, stderr } = machine.setup(["remove", "--all", "--yes"]);
+    assert.equal(status, 0, stderr);
+    assert.match(machine.sh("cat /etc/group"), /^codebot:x:41903:$/m);
+  },
+);
+
 const ROUND = { setup: { ...SETUP, agents: { codebot: SETUP.agents.codebot } }, snapshot: BUSYBOX_SNAPSHOT };
 for (const [name, code] of [
   ["with busybox's account tools an apply that is stopped at any step is finished by the next", applyStopped(ROUND)],

@@ -129,6 +129,24 @@ describe("removal", { skip: NEEDS_NAMESPACES }, () => {
     assertSame(machine.snapshot(), before, "as before");
   });
 
+  test("a person's home that was closed, and that the person has given another mode since, keeps that, and it is said", async (context) => {
+    const machine = await prepared(context);
+    machine.sh("chmod 0755 /home/alice");
+    assert.equal(apply(machine).status, 0);
+    machine.module(`
+      import { closeHome, openHomes, readSetupFile, SystemMachine } from "/mnt/agentbus/packages/setup/dist/index.js";
+      const machine = await SystemMachine.look();
+      for (const home of await openHomes(readSetupFile("${FILE}"), machine)) await closeHome(machine, home);`);
+    machine.sh("chmod 0710 /home/alice");
+    const { status, stderr } = machine.setup(["remove", "--all", "--yes"]);
+    assert.equal(status, 0, stderr);
+    assert.match(
+      stderr,
+      /the mode of \/home\/alice is 0710, which is not setup's doing: it stays, and was 0755 before/,
+    );
+    assert.equal(machine.sh("stat -c %a /home/alice").trim(), "710");
+  });
+
   test("a spool that was there before setup stays, also when setup has put it right", async (context) => {
     const machine = await prepared(context);
     machine.sh(`groupadd agents && ${process.execPath} ${machine.agentbus} init --group agents 2>/dev/null`);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { applyAction, type ApplyCliOptions } from "../setup/apply.js";
 import { addAction, newAction, type NewOptions } from "../setup/write-file.js";
-import { inboxAction, listAction, logsAction, sessionAction, sudoCheckAction } from "../setup/look.js";
+import { giveBackAction, inboxAction, listAction, logsAction, sessionAction, sudoCheckAction } from "../setup/look.js";
 import { planAction, type PlanCliOptions } from "../setup/plan.js";
 import { removeAction, type RemoveCliOptions } from "../setup/remove.js";
 import { probeAction, verifyAction } from "../setup/verify.js";
@@ -136,6 +136,11 @@ function looking(setup: Command): void {
     .action((account: string, _: unknown, command: Command) =>
       inboxAction(account, command.optsWithGlobals<GlobalOptions>()),
     );
+  setup
+    .command("give-back", { hidden: true })
+    .description("Take out of the home of an account that was taken over what setup has put there. A step of remove.")
+    .argument("<account>", "its name")
+    .action((account: string) => giveBackAction(account));
   setup
     .command("probe", { hidden: true })
     .description("Become an account for good, and try what verify asks for.")

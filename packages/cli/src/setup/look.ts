@@ -4,6 +4,7 @@ import { BusError } from "@agentbus/core";
 import {
   asRootCommand,
   fileArgument,
+  giveBackHome,
   isSudoAsWanted,
   listAgents,
   logsCommand,
@@ -75,6 +76,12 @@ async function become(argv: readonly string[], env: NodeJS.ProcessEnv = process.
 export async function inboxAction(account: string, { group }: GlobalOptions): Promise<void> {
   if (group === undefined) throw new UsageError("inbox needs --group", "agentbus setup inbox codebot --group agents");
   await makeInbox(await SystemMachine.look(), account, group);
+}
+/** `agentbus setup give-back`, a step of remove. */
+export async function giveBackAction(account: string): Promise<void> {
+  const notes: string[] = [];
+  await giveBackHome(await SystemMachine.look(), account, (note) => void notes.push(note));
+  for (const note of notes) await printLine(printable(note));
 }
 
 /** `agentbus setup logs` */

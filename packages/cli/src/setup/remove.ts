@@ -76,8 +76,9 @@ function withoutAsking(agents: readonly string[], { all = false, home, file }: R
 }
 
 /** @param archives what was packed and where, which is easily missed among so many steps */
-function summarise({ confirmed, steps, failures, otherFiles }: Removed, archives: readonly string[]): void {
+function summarise({ confirmed, steps, failures, notes, otherFiles }: Removed, archives: readonly string[]): void {
   if (!confirmed) return say("nothing was changed");
+  for (const note of notes) say(note);
   for (const archive of archives) say(archive.replace(/^pack (.*) into (.*)$/, "$1 is in $2, for root alone"));
   for (const { name, uid, paths, more } of otherFiles) {
     say(`files of uid ${uid} (${name}) are left, and nobody inherits them; to remove one: sudo rm -r -- PATH`);

@@ -14,6 +14,8 @@ export interface Workshop {
   readonly agentbus: readonly string[];
   /** Told before and after each part of a step; what it throws stops there. */
   readonly onMoment?: (moment: Moment) => void | Promise<void>;
+  /** Told what a person should know and only the step itself has found. */
+  readonly onNote?: (note: string) => void;
 }
 
 export interface Moment {
@@ -28,14 +30,19 @@ export interface Moment {
  * @throws BusError ERR_SETUP_STEP
  */
 export async function perform(change: Change, workshop: Workshop): Promise<void> {
-  const { machine, ledger, onMoment = () => undefined } = workshop;
+  const { machine, ledger, onMoment = () => undefined, onNote = () => undefined } = workshop;
   await onMoment({ change, at: "begun" });
+  const objection = await change.objection?.(machine);
+  if (objection !== undefined) {
+    onNote(objection);
+    return onMoment({ change, at: "done" });
+  }
   if (change.ifStill === true && (await change.hasTakenEffect(machine))) {
     for (const key of change.forgets ?? []) await ledger.forget(key);
     return onMoment({ change, at: "done" });
   }
   if (change.origin !== undefined) await ledger.note(change.origin);
-  for (const due of change.makesDue ?? []) await ledger.note(due);
+  for (const origin of [...(change.remembers ?? []), ...(change.makesDue ?? [])]) await ledger.note(origin);
   if (change.retires !== undefined) await ledger.retire(change.retires.uid, change.retires.name);
   await onMoment({ change, at: "noted" });
   const { complaint, hasFailed } = await act(change, workshop);
@@ -88,8 +95,12 @@ async function act({ action }: Change, workshop: Workshop): Promise<Outcome> {
       case "write":
         return outcome(await write(action, machine));
       case "mode": {
-        const [uid, gid] = await idsOf(machine, action.owner, action.group);
-        setOwnerAndMode(action.path, { uid, gid, mode: action.mode });
+        const { path, owner, group, mode } = action;
+        setOwnerAndMode(path, {
+          uid: await uidOf(machine, owner),
+          gid: group === undefined ? undefined : await gidOf(machine, group),
+          mode,
+        });
         return outcome("");
       }
       case "remove":
@@ -110,7 +121,8 @@ function isOfSystem(error: unknown): error is Error {
   return error instanceof UnsafePath || (error as NodeJS.ErrnoException).syscall !== undefined;
 }
 
-async function run({ argv, as, timeoutMs, retries = 0 }: RunAction, { machine, agentbus }: Workshop): Promise<Outcome> {
+async function run(action: RunAction, { machine, agentbus, onNote }: Workshop): Promise<Outcome> {
+  const { argv, as, timeoutMs, retries = 0, speaks = false } = action;
   const [program, ...args] = argv;
   const command = program === "agentbus" ? [...agentbus, ...args] : argv;
   const account = as === undefined ? undefined : await machine.user(as.name);
@@ -122,8 +134,10 @@ async function run({ argv, as, timeoutMs, retries = 0 }: RunAction, { machine, a
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     };
     const result = await machine.run(command, options);
-    if (result.status === 0 || attempt === retries)
+    if (result.status === 0 || attempt === retries) {
+      if (speaks) for (const line of result.stdout.split("\n").filter(Boolean)) onNote?.(line);
       return { complaint: complaintOf(result), hasFailed: result.status !== 0 };
+    }
     await pause(attempt);
   }
 }
@@ -136,7 +150,8 @@ function complaintOf({ status, stdout, stderr }: RunResult): string {
 /** What it replaces comes back when the whole is refused, such as all of sudo's files together. */
 async function write({ file }: WriteAction, machine: Machine): Promise<string> {
   const { path, text, mode, check, checkWhole } = file;
-  const [uid, gid] = await idsOf(machine, file.owner ?? "root", file.group ?? machine.flavour.rootGroup);
+  const uid = await uidOf(machine, file.owner ?? "root");
+  const gid = await gidOf(machine, file.group ?? machine.flavour.rootGroup);
   removeStaged(path.slice(0, path.lastIndexOf("/")));
   const before = machine.read(path);
   let complaint = "";
@@ -160,10 +175,21 @@ async function write({ file }: WriteAction, machine: Machine): Promise<string> {
   return complaint;
 }
 
-async function idsOf(machine: Machine, owner: string, group: string): Promise<[number, number]> {
-  const [uid, gid] = [(await machine.user(owner))?.uid, (await machine.group(group))?.gid];
-  if (uid === undefined || gid === undefined) throw new UnsafePath(`${owner}:${group}`, "does not exist");
-  return [uid, gid];
+async function uidOf(machine: Machine, owner: string): Promise<number> {
+  return numberOf(owner) ?? idOf((await machine.user(owner))?.uid, owner);
+}
+
+async function gidOf(machine: Machine, group: string): Promise<number> {
+  return numberOf(group) ?? idOf((await machine.group(group))?.gid, group);
+}
+
+function numberOf(name: string): number | undefined {
+  return /^[0-9]{1,10}$/.test(name) ? Number(name) : undefined;
+}
+
+function idOf(id: number | undefined, name: string): number {
+  if (id === undefined) throw new UnsafePath(name, "does not exist");
+  return id;
 }
 
 function failed({ id, title, action }: Change, complaint: string): BusError {

@@ -1,5 +1,11 @@
 import type { Machine } from "../machine.js";
-import type { AccountTools, Membership, WantedAccount, WantedGroup } from "../plan/account-tools.js";
+import type {
+  AccountTools,
+  Membership,
+  WantedAccount,
+  WantedGroup,
+  WantedPrimaryGroup,
+} from "../plan/account-tools.js";
 import type { Change } from "../plan/change.js";
 import { attributeOf, isMember } from "./directory.js";
 
@@ -11,9 +17,13 @@ import { attributeOf, isMember } from "./directory.js";
 export const darwinAccounts: AccountTools = {
   makeGroup,
   makeAccount,
+  setShell,
+  setPrimaryGroup,
   addMember,
   removeMember,
   removeAccount,
+  // dscl deletes the record that it is told to, and no other.
+  bringGroupBack: () => [],
   removeGroup,
 };
 
@@ -39,12 +49,12 @@ async function makeGroup(machine: Machine, { name, gid, agent }: WantedGroup): P
 }
 
 async function makeAccount(machine: Machine, wanted: WantedAccount): Promise<Change[]> {
-  const { name, uid, home } = wanted;
+  const { name, uid, gid = uid, home } = wanted;
   const record = `/Users/${name}`;
   const isRecord = async (on: Machine) => (await attributeOf(on, record, "RecordName")) !== undefined;
   const isComplete = async (on: Machine) => {
     const account = await on.user(name);
-    return account?.uid === uid && account.gid === uid;
+    return account?.uid === uid && account.gid === gid;
   };
   const changes: Change[] = [];
   if (!(await isRecord(machine))) {
@@ -60,7 +70,7 @@ async function makeAccount(machine: Machine, wanted: WantedAccount): Promise<Cha
   if (changes.length > 0 || !(await isComplete(machine))) {
     changes.push({
       id: `${name}/known`,
-      title: `see that the system knows ${name} by uid ${uid} and gid ${uid}`,
+      title: `see that the system knows ${name} by uid ${uid} and gid ${gid}`,
       action: run(["dsmemberutil", "flushcache"]),
       hasTakenEffect: isComplete,
       settlesWithinMs: CACHED_MS,
@@ -89,14 +99,14 @@ interface Attribute {
 }
 
 /** The password comes first: until then the record has none, which is not the same as one that nobody can type. */
-function attributesOf({ name, uid, home, shell }: WantedAccount): Attribute[] {
+function attributesOf({ name, uid, gid = uid, home, shell }: WantedAccount): Attribute[] {
   return [
     { name: "Password", value: "*", title: "let nobody log in with a password, and get no secure token" },
     { name: "IsHidden", value: "1", title: "keep it off the login window", isOptional: true },
     { name: "RealName", value: `agentbus: ${name}`, title: "name it" },
     { name: "UserShell", value: shell, title: `shell ${shell}` },
     { name: "NFSHomeDirectory", value: home, title: `home ${home}` },
-    { name: "PrimaryGroupID", value: String(uid), title: `its own primary group, gid ${uid}, and not staff` },
+    { name: "PrimaryGroupID", value: String(gid), title: `its own primary group, gid ${gid}, and not staff` },
     { name: "UniqueID", value: String(uid), title: `uid ${uid}` },
   ];
 }
@@ -114,6 +124,27 @@ async function setAttribute(machine: Machine, record: string, user: string, attr
         ? {}
         : { isOptional, remarks: ["macOS kills dscl for it now and then; it only matters for looks"] }),
       hasTakenEffect: isSet,
+    },
+  ];
+}
+
+/** Of an account that is there. Its other attributes, the password among them, are its own. */
+async function setShell(machine: Machine, { name, shell }: { name: string; shell: string }): Promise<Change[]> {
+  return setAttribute(machine, `/Users/${name}`, name, { name: "UserShell", value: shell, title: `shell ${shell}` });
+}
+
+/** dscl leaves the files of the home to the group that they are of. */
+async function setPrimaryGroup(machine: Machine, { name, group, gid }: WantedPrimaryGroup): Promise<Change[]> {
+  const attribute = { name: "PrimaryGroupID", value: String(gid), title: `primary group ${group}, gid ${gid}` };
+  const changes = await setAttribute(machine, `/Users/${name}`, name, attribute);
+  if (changes.length === 0) return [];
+  return [
+    ...changes,
+    {
+      id: `${name}/known`,
+      title: `see that the system knows ${name} by gid ${gid}`,
+      action: run(["dsmemberutil", "flushcache"]),
+      hasTakenEffect: async (on) => (await on.user(name))?.gid === gid,
     },
   ];
 }
@@ -149,7 +180,8 @@ async function leaveStaff(machine: Machine, name: string): Promise<Change[]> {
   ];
 }
 
-async function addMember(machine: Machine, { user, group, isHuman }: Membership): Promise<Change[]> {
+async function addMember(machine: Machine, membership: Membership): Promise<Change[]> {
+  const { user, group, isHuman, wasMember = false } = membership;
   const isIn = async (on: Machine) => (await isMember(on, user, group)) === true;
   if (await isIn(machine)) return [];
   return [
@@ -158,7 +190,9 @@ async function addMember(machine: Machine, { user, group, isHuman }: Membership)
       title: `add ${user} to group ${group}`,
       action: run(["dseditgroup", "-o", "edit", "-a", user, "-t", "user", group]),
       ...(isHuman ? { remarks: [`${user} has to log in again before it counts`] } : {}),
-      origin: { key: `member:${group}:${user}`, how: "made", ...(isHuman ? {} : { agent: user }) },
+      ...(wasMember
+        ? {}
+        : { origin: { key: `member:${group}:${user}`, how: "made", ...(isHuman ? {} : { agent: user }) } }),
       hasTakenEffect: async (on) => isIn(await forgetful(on)),
       settlesWithinMs: CACHED_MS,
     },

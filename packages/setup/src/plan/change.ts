@@ -20,6 +20,8 @@ export interface Change {
   readonly hasTakenEffect: (machine: Machine) => Promise<boolean>;
   /** What the ledger notes before the action runs, so that what a crash left behind is known to be ours. */
   readonly origin?: Origin;
+  /** The ledger notes these before the action as well: old values of what it changes along. */
+  readonly remembers?: readonly Origin[];
   /** The ledger forgets these keys afterwards: of a removal, or of what was due. */
   readonly forgets?: readonly string[];
   /**
@@ -37,6 +39,8 @@ export interface Change {
   readonly ifStill?: boolean;
   /** It takes effect a while after its command has ended, and is looked at again for so long, in milliseconds. @default 0 */
   readonly settlesWithinMs?: number;
+  /** Asked right before: why it must not be done any more, for people; it is left out then. Somebody may have changed something since it was planned. */
+  readonly objection?: (machine: Machine) => Promise<string | undefined>;
   /** There is nothing to look at: what the command exits with decides. @default false */
   readonly believesExitCode?: boolean;
   /** A failure is reported and the rest goes on. @default false */
@@ -81,6 +85,8 @@ export interface RunAction {
   readonly timeoutMs?: number;
   /** It is tried again when it fails, so often, after a pause that grows to five seconds: for macOS's directory service and launchd. @default 0 */
   readonly retries?: number;
+  /** Each line that it prints is for the person, to know. @default false */
+  readonly speaks?: boolean;
 }
 
 /** A file of root's, written beside its place and renamed into it. */
@@ -95,9 +101,12 @@ export interface WriteAction {
 export interface ModeAction {
   readonly kind: "mode";
   readonly path: string;
+  /** A name, or a number that need not have one. */
   readonly owner: string;
-  readonly group: string;
-  readonly mode: number;
+  /** @default as it is */
+  readonly group?: string;
+  /** @default as it is */
+  readonly mode?: number;
 }
 
 /** Removes one file of root's. */
@@ -159,8 +168,8 @@ export interface WantedCommand {
   readonly afterFiles?: readonly string[];
   readonly isOptional?: boolean;
   readonly retries?: number;
-  /** The old value of a setting that it changes, which the ledger keeps and removal restores. */
-  readonly setting?: { readonly key: string; readonly value: string };
+  /** The old value of a setting that it changes, which the ledger keeps and removal restores while it is still `wanted`. */
+  readonly setting?: { readonly key: string; readonly value: string; readonly wanted: string };
   /** What takes it back; asked `isUndone` before and after. Removal runs these before it deletes the part's files. */
   readonly undo?: WantedUndo;
 }

@@ -12,7 +12,11 @@ export function commandText(action: Action, flavour?: Flavour): string {
       return `write ${action.file.path}, ${ownership(action.file, flavour)} ${octal(action.file.mode)}`;
     case "mode": {
       const path = quoteWord(action.path);
-      return `chown ${action.owner}:${action.group} ${path} && chmod ${octal(action.mode)} ${path}`;
+      const owner = action.group === undefined ? action.owner : `${action.owner}:${action.group}`;
+      return [
+        `chown ${owner} ${path}`,
+        ...(action.mode === undefined ? [] : [`chmod ${octal(action.mode)} ${path}`]),
+      ].join(" && ");
     }
     case "remove":
       return `rm ${quoteWord(action.path)}`;

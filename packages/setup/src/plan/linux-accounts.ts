@@ -1,35 +1,55 @@
 import { octal } from "@agentbus/core";
 import type { Machine } from "../machine.js";
-import type { AccountTools, Membership, WantedAccount, WantedGroup } from "./account-tools.js";
+import type { AccountTools, Membership, WantedAccount, WantedGroup, WantedPrimaryGroup } from "./account-tools.js";
 import type { Change } from "./change.js";
 
 /** Accounts by shadow-utils, as on Debian, Ubuntu, Fedora, Arch; and by busybox, as on Alpine. */
 export const linuxAccounts: AccountTools = {
   makeGroup,
   makeAccount,
+  setShell,
+  setPrimaryGroup,
   addMember,
   removeMember,
   removeAccount,
+  bringGroupBack,
   removeGroup,
 };
 
 const COMMENT = "agentbus agent";
 
 async function makeGroup(machine: Machine, { name, gid, agent }: WantedGroup): Promise<Change[]> {
-  const isThere = async (on: Machine) => (await on.group(name))?.gid === gid;
-  if (await isThere(machine)) return [];
+  const { hasTakenEffect, ...making } = groupMaking(machine, { name, gid });
+  if (await hasTakenEffect(machine)) return [];
+  const origin = { key: `group:${name}`, how: "made", id: gid, ...(agent === undefined ? {} : { agent }) } as const;
+  return [
+    { ...making, id: `${agent ?? name}/group`, title: `create group ${name}, gid ${gid}`, origin, hasTakenEffect },
+  ];
+}
+
+/** userdel does so where USERGROUPS_ENAB says so, which is login.defs' default, and busybox always. */
+function bringGroupBack(machine: Machine, group: { name: string; gid: number }): Change[] {
   return [
     {
-      id: agent === undefined ? `${name}/group` : `${agent}/group`,
-      title: `create group ${name}, gid ${gid}`,
-      action: {
-        kind: "run",
-        argv: isBusybox(machine) ? ["addgroup", "-g", String(gid), name] : ["groupadd", "--gid", String(gid), name],
-      },
-      origin: { key: `group:${name}`, how: "made", id: gid, ...(agent === undefined ? {} : { agent }) },
-      hasTakenEffect: isThere,
+      ...groupMaking(machine, group),
+      id: `${group.name}/group-back`,
+      title: `make group ${group.name} again, if it has gone with the account`,
+      ifStill: true,
     },
   ];
+}
+
+function groupMaking(
+  machine: Machine,
+  { name, gid }: { name: string; gid: number },
+): Pick<Change, "action" | "hasTakenEffect"> {
+  return {
+    action: {
+      kind: "run",
+      argv: isBusybox(machine) ? ["addgroup", "-g", String(gid), name] : ["groupadd", "--gid", String(gid), name],
+    },
+    hasTakenEffect: async (on) => (await on.group(name))?.gid === gid,
+  };
 }
 
 async function makeAccount(machine: Machine, wanted: WantedAccount): Promise<Change[]> {
@@ -51,25 +71,37 @@ async function makeAccount(machine: Machine, wanted: WantedAccount): Promise<Cha
       },
     ];
   }
-  const changes: Change[] = [];
-  if (account.gid !== gid && !isBusybox(machine)) {
-    changes.push({
+  return [
+    ...(await setPrimaryGroup(machine, { name, group: name, gid })),
+    ...(await setShell(machine, { name, shell })),
+  ];
+}
+
+async function setPrimaryGroup(machine: Machine, { name, group, gid }: WantedPrimaryGroup): Promise<Change[]> {
+  const now = (await machine.user(name))?.gid;
+  if (now === gid || now === undefined || isBusybox(machine)) return [];
+  return [
+    {
       id: `${name}/primary-group`,
-      title: `give ${name} its own group ${name} as primary group, not gid ${account.gid}`,
-      action: { kind: "run", argv: ["usermod", "--gid", name, name] },
+      title: `give ${name} the primary group ${group}, not gid ${now}`,
+      action: { kind: "run", argv: ["usermod", "--gid", group, name] },
+      remarks: [`what is in its home and of gid ${now} gets the new group along`],
       hasTakenEffect: async (on) => (await on.user(name))?.gid === gid,
-    });
-  }
-  if (account.shell !== shell && !isBusybox(machine)) {
-    changes.push({
+    },
+  ];
+}
+
+async function setShell(machine: Machine, { name, shell }: { name: string; shell: string }): Promise<Change[]> {
+  const now = (await machine.user(name))?.shell;
+  if (now === shell || now === undefined || isBusybox(machine)) return [];
+  return [
+    {
       id: `${name}/shell`,
-      title: `give ${name} the shell ${shell}, not ${account.shell}`,
+      title: `give ${name} the shell ${shell}, not ${now}`,
       action: { kind: "run", argv: ["usermod", "--shell", shell, name] },
-      origin: { key: `shell:${name}`, how: "changed", before: account.shell, agent: name },
       hasTakenEffect: async (on) => (await on.user(name))?.shell === shell,
-    });
-  }
-  return changes;
+    },
+  ];
 }
 
 /** No subordinate ids: what is made with them would be of neither this uid nor anybody's. */
@@ -86,7 +118,8 @@ function busyboxAdduser({ name, uid, home, shell }: WantedAccount): string[] {
   return ["adduser", "-D", "-u", String(uid), "-G", name, "-h", home, "-s", shell, "-g", COMMENT, name];
 }
 
-async function addMember(machine: Machine, { user, group, isHuman }: Membership): Promise<Change[]> {
+async function addMember(machine: Machine, membership: Membership): Promise<Change[]> {
+  const { user, group, isHuman, wasMember = false } = membership;
   const isMember = async (on: Machine) => ((await on.group(group))?.members ?? []).includes(user);
   if (await isMember(machine)) return [];
   return [
@@ -98,7 +131,9 @@ async function addMember(machine: Machine, { user, group, isHuman }: Membership)
         argv: isBusybox(machine) ? ["addgroup", user, group] : ["gpasswd", "--add", user, group],
       },
       ...(isHuman ? { remarks: [`${user} has to log in again before it counts`] } : {}),
-      origin: { key: `member:${group}:${user}`, how: "made", ...(isHuman ? {} : { agent: user }) },
+      ...(wasMember
+        ? {}
+        : { origin: { key: `member:${group}:${user}`, how: "made", ...(isHuman ? {} : { agent: user }) } }),
       hasTakenEffect: isMember,
     },
   ];

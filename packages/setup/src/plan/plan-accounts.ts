@@ -3,6 +3,7 @@ import { asRootCommand, fileArgument, moveAway } from "../own-command.js";
 import type { AgentSetup, Setup } from "../setup.js";
 import { supplementaryGroups } from "../system/account-lists.js";
 import { defaultShell, type Planning, type PlannedAgent } from "./planning.js";
+import { changeAdopted, changeGroupsOfAdopted, shellOfAdopted, takenOver } from "./take-over.js";
 
 /** Below are the system's own accounts. macOS's people begin at 501. */
 const FIRST_ORDINARY = { linux: 1_000, darwin: 501 } as const;
@@ -44,7 +45,7 @@ export async function planAgents(planning: Planning): Promise<PlannedAgent[]> {
 }
 
 async function planAgent(planning: Planning, agent: AgentSetup): Promise<PlannedAgent | undefined> {
-  const { machine, tools, numbers, changes } = planning;
+  const { machine, ledger, tools, numbers, changes } = planning;
   const { name } = agent;
   const existing = await machine.user(name);
   const claims = [await claimAccount(planning, name, existing), await claimGroup(planning, name, name)];
@@ -56,11 +57,18 @@ async function planAgent(planning: Planning, agent: AgentSetup): Promise<Planned
       ? numbers.choose(`account:${name}`, `group:${name}`)
       : numbers.chooseBeside(ownGroup.gid, `account:${name}`));
   const home = existing?.home ?? `${machine.flavour.homesDir}/${name}`;
-  const gid = ownGroup?.gid ?? uid;
-  const kept = claims[0] === "adopted" ? existing?.shell : undefined;
-  const shell = agent.shell ?? kept ?? defaultShell(machine);
+  // The number of an account that was taken over may be another group's.
+  const isTaken = existing !== undefined && (await machine.groups()).some((group) => group.gid === uid);
+  const gid = ownGroup?.gid ?? (isTaken ? numbers.choose(`group:${name}`) : uid);
+  const adopted = claims[0] === "adopted" ? existing : undefined;
+  const shell = (adopted === undefined ? agent.shell : shellOfAdopted(ledger, agent, adopted)) ?? defaultShell(machine);
   const account: Account = { name, uid, gid, home, shell };
   changes.push(...(await tools.makeGroup(machine, { name, gid, agent: name })));
+  if (adopted !== undefined) {
+    const adoption = { machine, ledger, tools, existing: adopted, account, agent };
+    changes.push(...(await changeAdopted(adoption)), ...(await changeGroupsOfAdopted(adoption)));
+    return { agent, account, exists: true, takenOver: takenOver(ledger, adopted) };
+  }
   changes.push(...(await tools.makeAccount(machine, { name, uid, gid, home, homeMode: agent.homeMode, shell })));
   for (const group of agent.groups) {
     changes.push(...(await tools.addMember(machine, { user: name, group, isHuman: false })));
@@ -123,9 +131,9 @@ function adopt(
   const what = entry.key.startsWith("group:") ? "group" : "account";
   changes.push({
     id: `${id}-adopted`,
-    title: `take over ${what} ${name}, which is there already; removal will leave it`,
+    title: `take over ${what} ${name}, which is there already; removal will give it back`,
     action: { kind: "note" },
-    origin: { ...entry, how: "adopted" },
+    origin: { ...entry, how: "adopted", ...(what === "account" ? { remembers: true } : {}) },
     hasTakenEffect: () => Promise.resolve(true),
   });
   return "adopted";

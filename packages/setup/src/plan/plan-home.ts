@@ -1,10 +1,12 @@
 import type { Machine } from "../machine.js";
 import { octal } from "@agentbus/core";
 import { moveAway } from "../own-command.js";
-import { READ_LINES } from "../services/environment-loader.js";
 import { requireRootsDirectories, UnsafePath } from "../system/root-file.js";
 import { script, succeeds, unseen } from "./as-agent.js";
 import type { Change } from "./change.js";
+import { BEGIN, DRAFT_SUFFIX, emptyEnvironment, END, SHELL_FILES, shellBlock } from "./home-files.js";
+import { oldHome } from "./old-home.js";
+import { homeMade, oldHome as oldHomeItself } from "./old-values.js";
 import { quoteWord } from "./shell-word.js";
 import type { PlannedAgent, Planning } from "./planning.js";
 
@@ -14,12 +16,13 @@ export async function planHome(planning: Planning, planned: PlannedAgent): Promi
   const homely = homeItself(planning, planned);
   if (homely === undefined) return;
   changes.push(...homely);
-  for (const change of [
-    shellFiles(machine, planned),
-    environmentFile(machine, planned),
-    ...gitIdentity(machine, planned),
-  ]) {
-    if (!(await change.hasTakenEffect(machine))) changes.push(change);
+  const before = oldHome(machine, planned);
+  for (const [change, remember] of [
+    [shellFiles(machine, planned), before.shellFiles],
+    [environmentFile(machine, planned), before.environmentFile],
+    ...gitIdentity(machine, planned).map((each) => [each, before.git] as const),
+  ] as const) {
+    if (!(await change.hasTakenEffect(machine))) changes.push({ ...change, remembers: await remember() });
   }
   if (planned.agent.git !== undefined && machine.which("git") === undefined)
     notes.push(
@@ -28,7 +31,10 @@ export async function planHome(planning: Planning, planned: PlannedAgent): Promi
 }
 
 /** undefined: it cannot be used, and a conflict says why. */
-function homeItself({ machine, conflicts }: Planning, { agent, account, exists }: PlannedAgent): Change[] | undefined {
+function homeItself(
+  { machine, conflicts }: Planning,
+  { agent, account, exists, takenOver }: PlannedAgent,
+): Change[] | undefined {
   const { name, homeMode } = agent;
   const { home, uid, gid } = account;
   const stat = machine.stat(home);
@@ -41,12 +47,14 @@ function homeItself({ machine, conflicts }: Planning, { agent, account, exists }
   // useradd makes it with its mode; busybox and macOS make it with one of theirs.
   if (stat === undefined && !exists) return machine.flavour.accountTools === "shadow" ? [] : [setMode()];
   if (stat === undefined) return [makeHome()];
-  const problem = homeObjection(home, stat, uid);
+  const problem = homeObjection(machine, home, stat, uid);
   if (problem !== undefined) {
     conflicts.push({ id: `${name}/home`, problem, fix: moveAway(home, machine.flavour) });
     return undefined;
   }
-  return stat.gid === gid && (stat.mode & 0o7777) === homeMode ? [] : [setMode(octal(stat.mode))];
+  if (stat.gid === gid && (stat.mode & 0o7777) === homeMode) return [];
+  const remembers = takenOver === undefined ? [] : oldHomeItself(takenOver, stat, { mode: homeMode, gid });
+  return [{ ...setMode(octal(stat.mode)), remembers }];
 
   function setMode(before?: string): Change {
     return {
@@ -65,12 +73,14 @@ function homeItself({ machine, conflicts }: Planning, { agent, account, exists }
         kind: "run",
         argv: ["install", "-d", "-m", octal(homeMode), "-o", String(uid), "-g", String(gid), home],
       },
+      remembers: takenOver === undefined ? [] : [homeMade(takenOver)],
       hasTakenEffect,
     };
   }
 }
 
 function homeObjection(
+  { access }: Machine,
   home: string,
   stat: { isSymbolicLink(): boolean; isDirectory(): boolean; readonly uid: number },
   uid: number,
@@ -78,6 +88,8 @@ function homeObjection(
   if (stat.isSymbolicLink()) return `${home} is a symbolic link`;
   if (!stat.isDirectory()) return `${home} is no directory`;
   if (stat.uid !== uid) return `${home} belongs to uid ${stat.uid}, not to uid ${uid}`;
+  // Nothing of a pretended one is on this disk.
+  if (access === "pretended") return undefined;
   try {
     requireRootsDirectories(home);
     return undefined;
@@ -86,10 +98,6 @@ function homeObjection(
     throw error;
   }
 }
-
-const BEGIN = "# >>> agentbus >>>";
-const END = "# <<< agentbus <<<";
-const SHELL_FILES = [".profile", ".bashrc", ".zshenv"];
 
 /** Whether a file's block is exactly this; also nothing but a file is looked at, since a FIFO would hold up whoever opens it. */
 const CHECK_BLOCK = [
@@ -101,33 +109,33 @@ const CHECK_BLOCK = [
   "done",
 ];
 
-/** At the beginning, because many a .bashrc returns early; where the file is a link, what it leads to is written. */
+/** One within another, or the end before the beginning, and sed would take what is between for ours. */
+const IN_PAIRS = [
+  `awk -v b='${BEGIN}' -v e='${END}'`,
+  "'$0 == b { bad += inside; inside = 1 } $0 == e { bad += !inside; inside = 0 } END { exit (bad + inside > 0) }'",
+].join(" ");
+
+/**
+ * At the beginning, because many a .bashrc returns early; where the file is a link, what it leads to is written. Beside its place first: on a
+ * disk that is full, what was in the file is still there.
+ */
 const WRITE_BLOCK = [
   "block=$1; shift",
   "for file; do",
   '  if test -e "$file" && test ! -f "$file"; then echo "$HOME/$file is no file" >&2; exit 1; fi',
   '  touch "$file"; chmod u+rw "$file"',
-  `  if test "$(grep -c '^${BEGIN}$' "$file")" != "$(grep -c '^${END}$' "$file")"; then`,
+  `  if ! ${IN_PAIRS} "$file"; then`,
   `    echo "$HOME/$file has a line '${BEGIN}' without its '${END}'" >&2; exit 1`,
   "  fi",
-  `  rest=$(sed '/^${BEGIN}$/,/^${END}$/d' "$file"; echo .)`,
-  `  printf '%s\\n%s' "$block" "\${rest%.}" > "$file"`,
+  `  draft="$file${DRAFT_SUFFIX}"; rm -f "$draft"; cp -p "$file" "$draft"`,
+  `  { printf '%s\\n' "$block"; if grep -q '^${BEGIN}$' "$file"; then sed '/^${BEGIN}$/,/^${END}$/d' "$file"; else cat "$file"; fi; } > "$draft"`,
+  '  if test -L "$file"; then cat "$draft" > "$file"; rm -f "$draft"; else mv -f "$draft" "$file"; fi',
   "done",
 ];
 
 function shellFiles(machine: Machine, planned: PlannedAgent): Change {
-  const { name, umask, environmentFile: environment } = planned.agent;
-  const block = [
-    BEGIN,
-    "# agentbus setup keeps this block as it is.",
-    `umask ${umask.toString(8).padStart(3, "0")}`,
-    `if [ -r "$HOME/${environment}" ]; then`,
-    ...READ_LINES.map((line, index) => (index === 0 ? `  ${line}` : `    ${line.replace(/;$/, "")}`)),
-    `  done < "$HOME/${environment}"`,
-    "  unset _line _name _value",
-    "fi",
-    END,
-  ].join("\n");
+  const { name, umask } = planned.agent;
+  const block = shellBlock(planned.agent);
   const inShort = [
     `+++ ${SHELL_FILES.join(" ")} (at the beginning of each)`,
     ...block.split("\n").map((line) => `+${line}`),
@@ -152,7 +160,7 @@ const CHECK_ENVIRONMENT = ['test "$(ls -ld "$1" | cut -c 1-10)" = "-rw-------"']
 const MAKE_ENVIRONMENT = [
   'mkdir -p "$(dirname "$1")"',
   'if test -L "$1" || { test -e "$1" && test ! -f "$1"; }; then echo "$HOME/$1 is no file" >&2; exit 1; fi',
-  `test -e "$1" || echo "# API keys and the like of $2, as NAME=value lines." > "$1"`,
+  'test -e "$1" || printf %s "$2" > "$1"',
   'chmod 0600 "$1"',
 ];
 
@@ -165,7 +173,7 @@ function environmentFile(machine: Machine, planned: PlannedAgent): Change {
     action: {
       kind: "run",
       as: { name, home: planned.account.home },
-      argv: script(MAKE_ENVIRONMENT, path, name),
+      argv: script(MAKE_ENVIRONMENT, path, emptyEnvironment(name)),
       inShort,
     },
     ...unseen(machine, planned),

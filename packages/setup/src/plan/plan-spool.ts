@@ -5,6 +5,7 @@ import type { GroupSetup } from "../setup.js";
 import { initArguments, spoolDirOf } from "../spool-place.js";
 import type { Change } from "./change.js";
 import type { Planning } from "./planning.js";
+import { oldBar, oldLimits } from "./old-spool.js";
 import { driftOf, haveLimits, spoolFileOf } from "./spool-drift.js";
 import { spoolWish, type SpoolWish } from "./spool-wish.js";
 
@@ -17,7 +18,7 @@ export async function planSpools(planning: Planning): Promise<void> {
 }
 
 async function planSpool(planning: Planning, group: GroupSetup): Promise<Change | undefined> {
-  const { machine, conflicts, setup } = planning;
+  const { machine, ledger, conflicts, setup } = planning;
   const { name, limits } = group;
   const path = spoolDirOf(name);
   const wish = spoolWish(setup, group);
@@ -31,36 +32,45 @@ async function planSpool(planning: Planning, group: GroupSetup): Promise<Change 
   const hasTakenEffect = async (on: Machine) => {
     const now = (await on.group(name))?.gid;
     const isDrifted = now === undefined || driftOf(on, wish, now).length > 0;
-    return !isDrifted && haveLimits(on, group) && barOptions(on, wish).length === 0;
+    return !isDrifted && haveLimits(on, group) && barChanges(on, wish).length === 0;
   };
   if (stat !== undefined && (await hasTakenEffect(machine))) return undefined;
   const settings = Object.entries(limits).map(([limit, value]) => `${limit}=${value}`);
-  const bars = stat === undefined ? wish.barred.flatMap((bar) => optionOf("--bar", bar)) : barOptions(machine, wish);
+  const bars = barChanges(machine, wish);
+  const isOthers = stat !== undefined && ledger.find(`spool:${name}`)?.how !== "made";
   const drift = gid === undefined || stat === undefined ? [] : driftOf(machine, wish, gid);
   return {
     id: `${name}/spool`,
     title: stat === undefined ? `make the spool ${path}` : `put the spool ${path} right`,
     action: {
       kind: "run",
-      argv: ["agentbus", ...initArguments(name), ...settings.flatMap((each) => ["--limit", each]), ...bars],
+      argv: [
+        ...["agentbus", ...initArguments(name), ...settings.flatMap((each) => ["--limit", each])],
+        ...bars.flatMap(({ bar, isBarred }) => barOption(bar, !isBarred)),
+      ],
     },
+    remembers: [
+      ...(isOthers ? oldLimits(group, spoolFileOf(machine, name)?.limits ?? {}) : []),
+      ...bars.map(({ bar, isBarred }) => oldBar(name, bar, isBarred)),
+    ],
     remarks: [...drift, ...wish.barred.map(({ user, channel }) => `${user} may use no ${channel}`)],
     origin: { key: `spool:${name}`, how: stat === undefined ? "made" : "adopted" },
     hasTakenEffect,
   };
 }
 
-/** What makes spool.json bar whom the file bars, and nobody else of its agents. */
-function barOptions(machine: Machine, { group, barred, free }: SpoolWish): string[] {
+/** Whom spool.json has to bar, or not to bar any more; of others than the file's agents nothing is said. */
+function barChanges(machine: Machine, { group, barred, free }: SpoolWish): { bar: Bar; isBarred: boolean }[] {
   const file = spoolFileOf(machine, group.name);
   if (file === null) return [];
   const isBarred = ({ user, channel }: Bar) => file?.barred?.[channel]?.includes(user) === true;
   return [
-    ...barred.filter((bar) => !isBarred(bar)).flatMap((bar) => optionOf("--bar", bar)),
-    ...free.filter(isBarred).flatMap((bar) => optionOf("--unbar", bar)),
+    ...barred.filter((bar) => !isBarred(bar)).map((bar) => ({ bar, isBarred: false })),
+    ...free.filter(isBarred).map((bar) => ({ bar, isBarred: true })),
   ];
 }
 
-function optionOf(name: "--bar" | "--unbar", { user, channel }: Bar): string[] {
-  return [name, `${user}:${channel}`];
+/** An option of agentbus init. */
+export function barOption({ user, channel }: Bar, isBarred: boolean): string[] {
+  return [isBarred ? "--bar" : "--unbar", `${user}:${channel}`];
 }

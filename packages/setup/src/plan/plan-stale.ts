@@ -6,14 +6,15 @@ import type { Planning } from "./planning.js";
  * Takes back what setup made earlier and the file no longer asks for: sudo rules that were deleted from it, a service that became a
  * login, a person who left a group. Agents that are no longer in it are for `remove`.
  */
-export async function planStale({ setup, machine, ledger, tools, wantedKeys, changes }: Planning): Promise<void> {
+export async function planStale(planning: Planning): Promise<void> {
+  const { setup, machine, ledger, tools, wantedKeys, changes } = planning;
   const agents = new Set(setup.agents.map(({ name }) => name));
   const stale = ledger.entries.filter(
     ({ key, agent }) => !wantedKeys.has(key) && (agent === undefined || agents.has(agent)) && !isKept(key),
   );
   const files = stale.filter(({ key }) => key.startsWith("file:"));
   changes.push(
-    ...undoing(stale),
+    ...(await undoing(planning, stale)),
     ...files.flatMap((entry) => fileRemoval(machine, entry)),
     ...reloading(machine, "stale", files),
   );

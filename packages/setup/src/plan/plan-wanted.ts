@@ -143,5 +143,6 @@ function originOf({ id, setting, undo }: WantedCommand, agent: string | undefine
   const owner = agent === undefined ? {} : { agent };
   if (setting === undefined) return { key: `command:${id}`, how: "made", undo: undo.argv, ...owner };
   const restore = undo.argv.map((word) => word.replaceAll("{before}", setting.value));
-  return { key: `setting:${setting.key}`, how: "changed", before: setting.value, undo: restore, ...owner };
+  const values = { before: setting.value, set: [setting.wanted] };
+  return { key: `setting:${setting.key}`, how: "changed", ...values, undo: restore, ...owner };
 }

@@ -4,6 +4,7 @@ import type { AgentSetup, Setup } from "../setup.js";
 import type { AccountTools } from "./account-tools.js";
 import type { Change, Conflict } from "./change.js";
 import type { Numbers } from "./numbers.js";
+import type { TakenOver } from "./old-values.js";
 
 /** What the parts of a plan share while it is made. */
 export interface Planning {
@@ -28,6 +29,8 @@ export interface PlannedAgent {
   readonly account: Account;
   /** Whether the account is there already. */
   readonly exists: boolean;
+  /** It was there before setup, and removal gives back what is changed of it. */
+  readonly takenOver?: TakenOver | undefined;
 }
 
 export function defaultShell({ flavour }: Machine): string {

@@ -68,6 +68,7 @@ export function spoolFileOf(machine: Machine, group: string): SpoolFile | undefi
 
 interface SpoolFile {
   readonly layout?: unknown;
+  readonly relays?: readonly string[];
   readonly limits?: Record<string, unknown>;
   readonly barred?: { readonly sockets?: readonly string[]; readonly pipes?: readonly string[] };
 }

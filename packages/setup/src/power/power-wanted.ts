@@ -33,6 +33,23 @@ function logind({ stayAwake, lidClosed }: PowerSetup, { flavour }: Machine): Wan
   };
 }
 
+/** Of a setting that pmset does not show: of a pretended Mac. */
+const UNKNOWN = "unknown";
+
+/** What a setting of the ledger is now, such as "pmset-c.sleep" or "pmset.disablesleep"; undefined: pmset does not say. */
+export async function powerSetting(machine: Machine, key: string): Promise<string | undefined> {
+  const [, flag, name] = /^pmset(-[bcu])?\.([a-z]+)$/.exec(key) ?? [];
+  if (name === "disablesleep" && flag === undefined)
+    return isSleepDisabled((await machine.run(["pmset", "-g"])).stdout) ? "1" : "0";
+  const sources = parsePmset((await machine.run(["pmset", "-g", "custom"])).stdout);
+  return name === undefined ? undefined : sources.get(flag as SourceFlag)?.[name];
+}
+
+/** What setup makes of it. */
+export function wantedPowerSetting(key: string): string {
+  return AWAKE[key.slice(key.indexOf(".") + 1)] ?? "1";
+}
+
 /** One command for each value of each power source, so that the old value of each is kept and comes back. */
 async function pmset({ stayAwake, lidClosed }: PowerSetup, machine: Machine): Promise<Wanted> {
   // A pretended Mac is one that only knows a cable.
@@ -59,7 +76,7 @@ function setting(flag: SourceFlag, name: string, value: string, before: string |
     title: `set ${name} to ${value} ${{ "-c": "with a cable", "-b": "from the battery", "-u": "from a UPS" }[flag]}`,
     argv: ["pmset", flag, name, value],
     isDone: (machine) => isNow(machine, value),
-    setting: { key: `pmset${flag}.${name}`, value: before ?? "unknown" },
+    setting: { key: `pmset${flag}.${name}`, value: before ?? UNKNOWN, wanted: value },
     undo: {
       title: `give ${name} its old value`,
       argv: ["pmset", flag, name, "{before}"],
@@ -78,7 +95,7 @@ async function neverSleep(machine: Machine): Promise<WantedCommand> {
     argv: ["pmset", "-a", "disablesleep", "1"],
     remarks: [HEAT],
     isDone: isDisabled,
-    setting: { key: "pmset.disablesleep", value: before },
+    setting: { key: "pmset.disablesleep", value: before, wanted: "1" },
     undo: {
       title: "let a closed lid put it to sleep again; it notices when the lid is next opened or closed",
       argv: ["pmset", "-a", "disablesleep", "{before}"],

@@ -49,16 +49,19 @@ export function lockingOut(machine: Machine, { name, uid }: Account): Change[] {
  * Its processes; and once more its jobs, of which it could make new ones until then. That cron starts one in between is ruled out
  * where it asks whether the account has expired; elsewhere the next removal finds what is left.
  */
-export function killing(machine: Machine, { name, uid, gid }: Account): Change[] {
-  return [
-    {
-      id: processesId(name),
-      title: `kill all processes of ${name}, until none is left`,
-      action: { kind: "kill", name, uid, gid },
-      hasTakenEffect: async (on) => (await processesOf(on, uid)).length === 0,
-    },
-    ...jobsRemoval(machine, { name, uid, id: "later-jobs", when: "once more " }),
-  ];
+export function killing(machine: Machine, account: Account): Change[] {
+  const { name, uid } = account;
+  return [killingProcesses(account), ...jobsRemoval(machine, { name, uid, id: "later-jobs", when: "once more " })];
+}
+
+/** Of an account that stays: whatever it starts afterwards has only the groups that it has by then. Its jobs are its own. */
+export function killingProcesses({ name, uid, gid }: Account): Change {
+  return {
+    id: processesId(name),
+    title: `kill all processes of ${name}, until none is left`,
+    action: { kind: "kill", name, uid, gid },
+    hasTakenEffect: async (on) => (await processesOf(on, uid)).length === 0,
+  };
 }
 
 /** The step after which nobody meddles with what is taken away. */

@@ -4,8 +4,10 @@ import type { AccountTools } from "../plan/account-tools.js";
 import type { Change } from "../plan/change.js";
 import { toolsFor } from "../plan/make-plan.js";
 import { SPOOLS_DIR } from "../spool-place.js";
+import { groupsToLeave, groupThatStays, leavingGroups, ownGroupRemoval } from "./groups-of-agent.js";
 import { homeRemoval, type HomeFate } from "./remove-home.js";
-import { killing, lockingOut, processesId } from "./lock-out.js";
+import { killing, killingProcesses, lockingOut, processesId } from "./lock-out.js";
+import { puttingBack } from "./put-back.js";
 import { agentSpoolRemoval, spoolRemoval, unbarringId } from "./remove-spool.js";
 import { fileRemoval, reloading, undoing } from "./undo.js";
 
@@ -39,7 +41,7 @@ export function knownAgents(ledger: Ledger): string[] {
 
 /**
  * What takes agents away again, and with `all` everything that setup has made. Only what the ledger knows: an account that was
- * taken over stays, with what it had before.
+ * taken over stays, and is given back as it was.
  */
 export async function planRemoval(
   machine: Machine,
@@ -75,7 +77,7 @@ async function removalOfAgent(removing: Removing, name: string): Promise<Change[
   const changes: Change[] = [
     // What it may do as root ends before it could notice the rest.
     ...entries.filter(isSudoFile).flatMap((entry) => fileRemoval(machine, entry)),
-    ...undoing(entries),
+    ...(await undoing(removing, entries)),
     ...entries.filter((entry) => isFile(entry) && !isSudoFile(entry)).flatMap((entry) => fileRemoval(machine, entry)),
     ...reloading(machine, name, entries),
     ...entries
@@ -84,24 +86,27 @@ async function removalOfAgent(removing: Removing, name: string): Promise<Change[
       .flatMap((entry) => fileRemoval(machine, entry)),
   ];
   if (account !== undefined && isOurs) changes.push(...lockingOut(machine, account), ...killing(machine, account));
+  if (account !== undefined && !isOurs)
+    changes.push(...(await leavingGroups(removing, name)), killingProcesses(account));
   const uid = account?.uid ?? (isOurs ? ledger.find(`account:${name}`)?.id : undefined);
-  if (uid !== undefined) changes.push(...agentSpoolRemoval(machine, name, uid, isOurs));
+  if (uid !== undefined)
+    changes.push(...agentSpoolRemoval(removing, name, uid, isOurs ? undefined : await groupsToLeave(removing, name)));
   if (isOurs) {
     if (uid !== undefined) changes.push(...homeRemoval(removing, name, uid, account?.home));
     const groups = machine.list(SPOOLS_DIR) ?? [];
     // Whoever got its uid before the last of its processes ends would share it with that.
     const needs = [processesId(name), ...groups.map((group) => unbarringId(name, group))];
     const removal = account === undefined ? [] : await tools.removeAccount(machine, account);
-    changes.push(...removal.map((change) => ({ ...change, needs })));
+    const { remembers, changes: bringingBack } = await groupThatStays(removing, name);
+    changes.push(...removal.map((change) => ({ ...change, needs, remembers })), ...bringingBack);
   } else if (account !== undefined) {
-    notes.push(`${name} was there before setup: its account, its home and its processes stay as they are`);
-    for (const { key } of entries) {
-      const [, group] = /^member:([^:]+):/.exec(key) ?? [];
-      if (group !== undefined)
-        changes.push(...(await tools.removeMember(machine, { user: name, group, isHuman: false })));
-    }
+    notes.push(`${name} was there before setup: its account and its home stay, and get back what setup has changed`);
+    changes.push(...(await puttingBack(removing, account)));
   }
-  changes.push(...(await ownGroupRemoval(removing, name)), ...forgetting(name, entries, isOurs ? uid : undefined));
+  changes.push(
+    ...(await ownGroupRemoval(removing, name, isOurs)),
+    ...forgetting(name, entries, isOurs ? uid : undefined),
+  );
   return changes;
 }
 
@@ -115,16 +120,6 @@ async function accountOf({ machine, ledger, notes }: Removing, name: string): Pr
     `account ${name} has uid ${account.uid}, and setup made it with ${String(entry.id)}: this one is not touched`,
   );
   return undefined;
-}
-
-async function ownGroupRemoval({ machine, ledger, tools }: Removing, name: string): Promise<readonly Change[]> {
-  const entry = ledger.find(`group:${name}`);
-  if (entry?.how !== "made" || entry.id === undefined) return [];
-  const group = { name, gid: entry.id };
-  // userdel takes it along where USERGROUPS_ENAB says so, which is only known afterwards.
-  const isThere = (await machine.group(name))?.gid === entry.id;
-  if (!isThere) return [];
-  return (await tools.removeGroup(machine, group)).map((change) => ({ ...change, ifStill: true }));
 }
 
 /** The last step: what is forgotten before could not be finished by a second run. */
@@ -147,13 +142,13 @@ async function removalOfRest(removing: Removing): Promise<Change[]> {
   const { machine, ledger, tools, notes } = removing;
   const entries = ledger.entries.filter(({ agent }) => agent === undefined);
   const changes: Change[] = [
-    ...undoing(entries),
+    ...(await undoing(removing, entries)),
     ...entries.filter(isFile).flatMap((entry) => fileRemoval(machine, entry)),
     ...reloading(machine, "all", entries),
   ];
   const agents = new Set(knownAgents(ledger));
   for (const { key, how } of entries.filter((entry) => entry.key.startsWith("spool:"))) {
-    changes.push(...spoolRemoval(machine, key.slice("spool:".length), how));
+    changes.push(...(await spoolRemoval(removing, key.slice("spool:".length), how)));
   }
   for (const { key } of entries.filter((entry) => entry.key.startsWith("member:"))) {
     const [, group = "", user = ""] = key.split(":");

@@ -24,6 +24,7 @@ export interface Removed {
   readonly steps: number;
   /** What could not be done; a second run tries it again. */
   readonly failures: readonly BusError[];
+  /** What stays, and why; those of the plan, and what the steps have found. */
   readonly notes: readonly string[];
   /** Other files of retired uids, the first of them. */
   readonly otherFiles: readonly {
@@ -58,7 +59,9 @@ export async function removeSetup(machine: Machine, options: RemoveOptions): Pro
     const nothing = { steps: 0, failures: [], notes: removal.notes, otherFiles: [] };
     if (removal.changes.length === 0) return { confirmed: true, ...nothing };
     if (!(await confirm(removal))) return { confirmed: false, ...nothing };
-    const workshop = { machine, ledger, agentbus, ...(onMoment === undefined ? {} : { onMoment }) };
+    const notes = [...removal.notes];
+    const onNote = (note: string) => void notes.push(note);
+    const workshop = { machine, ledger, agentbus, onNote, ...(onMoment === undefined ? {} : { onMoment }) };
     const failures: BusError[] = [];
     const undone = new Set<string>();
     let steps = 0;
@@ -85,7 +88,7 @@ export async function removeSetup(machine: Machine, options: RemoveOptions): Pro
       const { paths, more } = await filesOf(machine, uid);
       if (paths.length > 0) otherFiles.push({ name, uid, paths, more });
     }
-    return { confirmed: true, steps, failures, notes: removal.notes, otherFiles };
+    return { confirmed: true, steps, failures, notes, otherFiles };
   });
 }
 

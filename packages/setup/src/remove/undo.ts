@@ -1,28 +1,89 @@
+import { octal } from "@agentbus/core";
+import { CLOSED_HOME, closedMode } from "../closed-home.js";
 import type { Origin } from "../ledger.js";
 import type { Machine } from "../machine.js";
 import { UNSEEN } from "../plan/as-agent.js";
 import type { Change } from "../plan/change.js";
+import { powerSetting, wantedPowerSetting } from "../power/power-wanted.js";
 import { LAUNCHD_DRAIN_MS } from "../services/launchd-plist.js";
+import type { Removing } from "./plan-removal.js";
+import { valueBack } from "./value-back.js";
 
-/** Runs what takes commands and settings back, the last first: services are stopped, settings get their old values. */
-export function undoing(entries: readonly Origin[]): Change[] {
-  return entries.toReversed().flatMap(({ key, undo, before }) => {
-    if (undo === undefined) return [];
-    return [
-      {
-        id: `${key}/undone`,
-        title:
-          before === undefined
-            ? `take back ${key.replace(/^command:/, "")}`
-            : key.startsWith("home:")
-              ? `give ${undo.at(-1) ?? ""} its old mode ${before}`
-              : `give ${key.replace(/^setting:/, "")} its old value ${before}`,
-        action: { kind: "run", argv: undo },
-        forgets: [key],
-        ...proofOf(undo),
-      } satisfies Change,
-    ];
-  });
+/**
+ * Runs what takes commands and settings back, the last first: services are stopped, settings get their old values, unless somebody has given
+ * them others since.
+ */
+export async function undoing(
+  where: Pick<Removing, "machine" | "notes">,
+  entries: readonly Origin[],
+): Promise<Change[]> {
+  const changes: Change[] = [];
+  for (const entry of entries.toReversed()) {
+    if (entry.key.startsWith("setting:")) changes.push(...(await settingBack(where, entry)));
+    else if (entry.key.startsWith(CLOSED_HOME)) changes.push(...(await homeOpening(where, entry)));
+    else if (entry.undo !== undefined) changes.push(commandBack(entry, entry.undo));
+  }
+  return changes;
+}
+
+function commandBack({ key }: Origin, undo: readonly string[]): Change {
+  return {
+    id: `${key}/undone`,
+    title: `take back ${key.replace(/^command:/, "")}`,
+    action: { kind: "run", argv: undo },
+    forgets: [key],
+    ...proofOf(undo),
+  };
+}
+
+async function settingBack(where: Pick<Removing, "machine" | "notes">, entry: Origin): Promise<Change[]> {
+  const { key, before, undo } = entry;
+  if (before === undefined || undo === undefined) return [];
+  const name = key.slice("setting:".length);
+  const now = (on: Machine) => powerSetting(on, name);
+  const step: Change = {
+    id: `${key}/undone`,
+    title: `give ${name} its old value ${before}`,
+    action: { kind: "run", argv: undo },
+    forgets: [key],
+    hasTakenEffect: async (on) => (await now(on)) === before,
+  };
+  // An earlier version did not note what it made of a setting, and always made the same of it.
+  const set = entry.set ?? [wantedPowerSetting(name)];
+  const back = await valueBack(where, { what: `the setting ${name}`, entry: { ...entry, set }, now }, [step]);
+  return back.length > 0 ? back : [forgetting(key, `leave ${name} as it is`)];
+}
+
+/** A person's home that verify has closed: by its descriptor, since the person could put something else in its place. */
+async function homeOpening(where: Pick<Removing, "machine" | "notes">, entry: Origin): Promise<Change[]> {
+  const { key, before, undo } = entry;
+  const path = undo?.at(-1);
+  if (before === undefined || path === undefined) return [];
+  const human = await where.machine.user(key.slice(CLOSED_HOME.length));
+  const now = (on: Machine) => {
+    const stat = on.stat(path);
+    return Promise.resolve(stat?.isDirectory() === true && stat.uid === human?.uid ? octal(stat.mode) : undefined);
+  };
+  // An earlier version did not note what closing makes of a mode.
+  const set = entry.set ?? [octal(closedMode(Number.parseInt(before, 8)))];
+  const step: Change = {
+    id: `${key}/undone`,
+    title: `give ${path} its old mode ${before}`,
+    action: { kind: "mode", path, owner: String(human?.uid), mode: Number.parseInt(before, 8) },
+    forgets: [key],
+    hasTakenEffect: async (on) => (await now(on)) === before,
+  };
+  return valueBack(where, { what: `the mode of ${path}`, entry: { ...entry, set }, now }, [step]);
+}
+
+function forgetting(key: string, title: string): Change {
+  return {
+    id: `${key}/undone`,
+    title,
+    action: { kind: "note" },
+    forgets: [key],
+    hasTakenEffect: () => Promise.resolve(true),
+  };
 }
 
 /**

@@ -94,8 +94,16 @@ export function removeRootFile(path: string): void {
   syncDirectory(dirname(path));
 }
 
+export interface OwnerAndMode {
+  readonly uid: number;
+  /** undefined: as it is */
+  readonly gid?: number | undefined;
+  /** undefined: as it is */
+  readonly mode?: number | undefined;
+}
+
 /** Owner and mode, by a descriptor that was judged: never those of what a link leads to. */
-export function setOwnerAndMode(path: string, { uid, gid, mode }: { uid: number; gid: number; mode: number }): void {
+export function setOwnerAndMode(path: string, { uid, gid, mode }: OwnerAndMode): void {
   requireRootsDirectories(path);
   const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   try {
@@ -103,8 +111,8 @@ export function setOwnerAndMode(path: string, { uid, gid, mode }: { uid: number;
     if (!stat.isFile() && !stat.isDirectory()) throw new UnsafePath(path, "is neither a file nor a directory");
     // A second name of a file could be anything of root's.
     if (stat.isFile() && stat.nlink !== 1) throw new UnsafePath(path, "has more than one name");
-    if (stat.uid !== uid || stat.gid !== gid) fs.fchownSync(fd, uid, gid);
-    fs.fchmodSync(fd, mode);
+    if (stat.uid !== uid || (gid !== undefined && stat.gid !== gid)) fs.fchownSync(fd, uid, gid ?? stat.gid);
+    if (mode !== undefined) fs.fchmodSync(fd, mode);
   } finally {
     fs.closeSync(fd);
   }

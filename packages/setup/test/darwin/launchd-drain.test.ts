@@ -50,7 +50,8 @@ describe("a daemon of launchd that takes its time to end", () => {
   test("is waited for before its removal goes on", async () => {
     const machine = new PretendedLaunchd();
     const undo = ["launchctl", "bootout", TARGET];
-    const [change] = undoing([{ key: "command:codebot/service-started", how: "made", undo, agent: "codebot" }]);
+    const entry = { key: "command:codebot/service-started", how: "made", undo, agent: "codebot" } as const;
+    const [change] = await undoing({ machine, notes: [] }, [entry]);
     assert.ok(change !== undefined);
     await perform(change, { machine, ledger: Ledger.read(machine), agentbus: [] });
     assert.equal((await machine.run(["launchctl", "print", TARGET])).status, 113);

@@ -37,11 +37,12 @@ block=$1; shift
 for file; do
   if test -e "$file" && test ! -f "$file"; then echo "$HOME/$file is no file" >&2; exit 1; fi
   touch "$file"; chmod u+rw "$file"
-  if test "$(grep -c '\''^# >>> agentbus >>>$'\'' "$file")" != "$(grep -c '\''^# <<< agentbus <<<$'\'' "$file")"; then
+  if ! awk -v b='\''# >>> agentbus >>>'\'' -v e='\''# <<< agentbus <<<'\'' '\''$0 == b { bad += inside; inside = 1 } $0 == e { bad += !inside; inside = 0 } END { exit (bad + inside > 0) }'\'' "$file"; then
     echo "$HOME/$file has a line '\''# >>> agentbus >>>'\'' without its '\''# <<< agentbus <<<'\''" >&2; exit 1
   fi
-  rest=$(sed '\''/^# >>> agentbus >>>$/,/^# <<< agentbus <<<$/d'\'' "$file"; echo .)
-  printf '\''%s\n%s'\'' "$block" "${rest%.}" > "$file"
+  draft="$file.agentbus-draft"; rm -f "$draft"; cp -p "$file" "$draft"
+  { printf '\''%s\n'\'' "$block"; if grep -q '\''^# >>> agentbus >>>$'\'' "$file"; then sed '\''/^# >>> agentbus >>>$/,/^# <<< agentbus <<<$/d'\'' "$file"; else cat "$file"; fi; } > "$draft"
+  if test -L "$file"; then cat "$draft" > "$file"; rm -f "$draft"; else mv -f "$draft" "$file"; fi
 done' sh '# >>> agentbus >>>
 # agentbus setup keeps this block as it is.
 umask 027
@@ -62,8 +63,9 @@ umask 077
 cd "$HOME"
 mkdir -p "$(dirname "$1")"
 if test -L "$1" || { test -e "$1" && test ! -f "$1"; }; then echo "$HOME/$1 is no file" >&2; exit 1; fi
-test -e "$1" || echo "# API keys and the like of $2, as NAME=value lines." > "$1"
-chmod 0600 "$1"' sh .config/agentbus/env codebot
+test -e "$1" || printf %s "$2" > "$1"
+chmod 0600 "$1"' sh .config/agentbus/env '# API keys and the like of codebot, as NAME=value lines.
+'
 
 # commits of codebot are by codebot <codebot@example.org>
 runuser -u codebot -- env -i HOME=/home/codebot PATH="$PATH" sh -c 'set -eu
@@ -83,11 +85,12 @@ block=$1; shift
 for file; do
   if test -e "$file" && test ! -f "$file"; then echo "$HOME/$file is no file" >&2; exit 1; fi
   touch "$file"; chmod u+rw "$file"
-  if test "$(grep -c '\''^# >>> agentbus >>>$'\'' "$file")" != "$(grep -c '\''^# <<< agentbus <<<$'\'' "$file")"; then
+  if ! awk -v b='\''# >>> agentbus >>>'\'' -v e='\''# <<< agentbus <<<'\'' '\''$0 == b { bad += inside; inside = 1 } $0 == e { bad += !inside; inside = 0 } END { exit (bad + inside > 0) }'\'' "$file"; then
     echo "$HOME/$file has a line '\''# >>> agentbus >>>'\'' without its '\''# <<< agentbus <<<'\''" >&2; exit 1
   fi
-  rest=$(sed '\''/^# >>> agentbus >>>$/,/^# <<< agentbus <<<$/d'\'' "$file"; echo .)
-  printf '\''%s\n%s'\'' "$block" "${rest%.}" > "$file"
+  draft="$file.agentbus-draft"; rm -f "$draft"; cp -p "$file" "$draft"
+  { printf '\''%s\n'\'' "$block"; if grep -q '\''^# >>> agentbus >>>$'\'' "$file"; then sed '\''/^# >>> agentbus >>>$/,/^# <<< agentbus <<<$/d'\'' "$file"; else cat "$file"; fi; } > "$draft"
+  if test -L "$file"; then cat "$draft" > "$file"; rm -f "$draft"; else mv -f "$draft" "$file"; fi
 done' sh '# >>> agentbus >>>
 # agentbus setup keeps this block as it is.
 umask 027
@@ -108,8 +111,9 @@ umask 077
 cd "$HOME"
 mkdir -p "$(dirname "$1")"
 if test -L "$1" || { test -e "$1" && test ! -f "$1"; }; then echo "$HOME/$1 is no file" >&2; exit 1; fi
-test -e "$1" || echo "# API keys and the like of $2, as NAME=value lines." > "$1"
-chmod 0600 "$1"' sh .config/agentbus/env reviewer
+test -e "$1" || printf %s "$2" > "$1"
+chmod 0600 "$1"' sh .config/agentbus/env '# API keys and the like of reviewer, as NAME=value lines.
+'
 
 # commits of reviewer are by reviewer <reviewer@example.org>
 runuser -u reviewer -- env -i HOME=/home/reviewer PATH="$PATH" sh -c 'set -eu

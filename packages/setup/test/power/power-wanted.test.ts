@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Origin } from "#setup/ledger.js";
 import { FLAVOURS, type Machine } from "#setup/machine.js";
 import { PretendedMachine } from "#setup/pretended-machine.js";
 import { isSleepDisabled, parsePmset } from "#setup/power/pmset.js";
 import { powerWanted } from "#setup/power/power-wanted.js";
+import { undoing } from "#setup/remove/undo.js";
 
 const CUSTOM = `Battery Power:
  Sleep On Power Button 1
@@ -111,6 +113,37 @@ describe("keeping the machine awake", () => {
     assert.equal((await machine.run(["pmset", "-g", "custom"])).stdout, before);
     assert.equal(isSleepDisabled((await machine.run(["pmset", "-g"])).stdout), false);
     assert.ok(ran.includes("pmset -b sleep 1"));
+  });
+
+  test("on macOS is taken back as the ledger has it, but for what somebody has set to another value since", async () => {
+    for (const isOfEarlierVersion of [false, true]) {
+      const { machine } = mac();
+      const before = (await machine.run(["pmset", "-g", "custom"])).stdout;
+      const { commands } = await powerWanted({ stayAwake: true, lidClosed: true }, machine);
+      const entries = commands.flatMap(({ setting, undo }): Origin[] => {
+        assert.ok(setting !== undefined && undo !== undefined);
+        const { key, value, wanted } = setting;
+        const argv = undo.argv.map((word) => word.replace("{before}", value));
+        const set = isOfEarlierVersion ? {} : { set: [wanted] };
+        return [{ key: `setting:${key}`, how: "changed", before: value, undo: argv, ...set }];
+      });
+      for (const command of commands) await machine.run(command.argv);
+      await machine.run(["pmset", "-b", "disksleep", "3"]);
+      const notes: string[] = [];
+      for (const change of await undoing({ machine, notes }, entries)) {
+        if (change.action.kind === "run") await machine.run(change.action.argv);
+        assert.ok(await change.hasTakenEffect(machine), change.id);
+      }
+      // 10 on battery and with a cable; the first is somebody's now.
+      assert.equal(
+        (await machine.run(["pmset", "-g", "custom"])).stdout,
+        before.replace("disksleep  10", "disksleep  3"),
+      );
+      assert.equal(isSleepDisabled((await machine.run(["pmset", "-g"])).stdout), false);
+      assert.deepEqual(notes, [
+        "the setting pmset-b.disksleep is 3, which is not setup's doing: it stays, and was 10 before setup",
+      ]);
+    }
   });
 
   test("warns of the heat before it disables sleep with a closed lid", async () => {

@@ -8,7 +8,9 @@ type Attributes = Map<string, string>;
 /** A Mac whose directory service does what the manual pages say, and fails as often as a test wants. Files are only names. */
 export class PretendedMac extends PretendedMachine {
   readonly ran: string[] = [];
-  readonly homes = new Map<string, { uid: number; mode: number }>();
+  readonly homes = new Map<string, { uid: number; gid?: number; mode: number }>();
+  /** Texts of root's files. */
+  readonly files = new Map<string, string>();
   readonly #users = new Map<string, Attributes>([
     [
       "nobody",
@@ -73,13 +75,31 @@ export class PretendedMac extends PretendedMachine {
     return (
       home &&
       ({
-        ...home,
         gid: home.uid,
+        ...home,
         isDirectory: () => true,
         isSymbolicLink: () => false,
         isFile: () => false,
       } as unknown as Stats)
     );
+  }
+
+  override read(path: string): string | undefined {
+    return this.files.get(path);
+  }
+
+  /** One that somebody has made before. */
+  addUser(name: string, attributes: Readonly<Record<string, string>>): void {
+    this.#users.set(name, new Map(Object.entries(attributes)));
+  }
+
+  addGroup(name: string, gid: number, members: readonly string[]): void {
+    this.#groups.set(name, { gid: String(gid), members: new Set(members) });
+  }
+
+  /** Everything that it says of an account. */
+  record(user: string): Record<string, string> {
+    return Object.fromEntries(this.#users.get(user) ?? []);
   }
 
   attribute(user: string, name: string): string | undefined {
