@@ -103,12 +103,17 @@ test(
       assert.deepEqual(machine.errors(), []);
     });
 
-    await context.test("an agent that is removed is barred no longer, so that another of its name is not", () => {
-      machine.sh("agentbus setup remove reviewer --yes --home delete");
-      assert.doesNotMatch(machine.sh("cat /var/spool/agentbus/agents/spool.json"), /reviewer/);
-      machine.apply();
-      assert.deepEqual(machine.errors(), []);
-    });
+    await context.test(
+      "an agent that is removed is barred no longer and no relay, so that another of its name is neither",
+      () => {
+        machine.sh(
+          "agentbus init --group agents --relay reviewer && agentbus setup remove reviewer --yes --home delete",
+        );
+        assert.doesNotMatch(machine.sh("cat /var/spool/agentbus/agents/spool.json"), /reviewer/);
+        machine.apply();
+        assert.deepEqual(machine.errors(), []);
+      },
+    );
 
     await context.test("nothing is left after removal but the ledger's list of uids that are not given again", () => {
       machine.remove();

@@ -158,7 +158,10 @@ describe("agentbus setup on a terminal", { skip: NEEDS_NAMESPACES || NEEDS_SCRIP
     assert.match(machine.setup(["apply", FILE, "--yes"]).stderr, /nothing to change/);
     const { status, stdout, stderr } = machine.setup(["remove", "--all", "--yes", "--home", "delete"]);
     assert.equal(status, 0, stderr);
-    assert.match(stdout, /give \/home\/bob its old mode 0755\n {4}\$ chmod 0755 \/home\/bob\n/);
+    assert.match(
+      stdout,
+      /give \/home\/bob its old mode 0755\n {4}\$ chown bob \/home\/bob && chmod 0755 \/home\/bob\n/,
+    );
     assert.equal(modes(), "755 alice /home/alice\n755 bob /home/bob\n");
   });
 });

@@ -59,7 +59,8 @@ async function homeOpening(where: Pick<Removing, "machine" | "notes">, entry: Or
   const { key, before, undo } = entry;
   const path = undo?.at(-1);
   if (before === undefined || path === undefined) return [];
-  const human = await where.machine.user(key.slice(CLOSED_HOME.length));
+  const name = key.slice(CLOSED_HOME.length);
+  const human = await where.machine.user(name);
   const now = (on: Machine) => {
     const stat = on.stat(path);
     return Promise.resolve(stat?.isDirectory() === true && stat.uid === human?.uid ? octal(stat.mode) : undefined);
@@ -69,7 +70,7 @@ async function homeOpening(where: Pick<Removing, "machine" | "notes">, entry: Or
   const step: Change = {
     id: `${key}/undone`,
     title: `give ${path} its old mode ${before}`,
-    action: { kind: "mode", path, owner: String(human?.uid), mode: Number.parseInt(before, 8) },
+    action: { kind: "mode", path, owner: name, mode: Number.parseInt(before, 8) },
     forgets: [key],
     hasTakenEffect: async (on) => (await now(on)) === before,
   };

@@ -114,7 +114,7 @@ describe("docs/setup-macos.md", () => {
 
   test("names every program that is started as an agent", async () => {
     const programs = scriptPrograms(await all());
-    assert.ok(programs.has("sed"));
+    assert.ok(programs.has("awk") && programs.has("sed"));
     assert.deepEqual(
       [...programs].filter((program) => !argued.has(program)),
       [],

@@ -22,6 +22,8 @@ const JOB_DIRECTORIES = [
  * kept, so that what its removal consists of can be seen of any platform.
  */
 export class AppliedMachine extends PretendedMachine {
+  /** Of power: `-c sleep 0`. */
+  readonly #settings: readonly (readonly string[])[];
   readonly #paths: ReadonlyMap<string, { readonly isDirectory: boolean; readonly uid: number }>;
 
   private constructor(flavour: Flavour, setup: Setup, changes: readonly Change[], accounts: Accounts) {
@@ -33,6 +35,9 @@ export class AppliedMachine extends PretendedMachine {
       ...accounts,
       files: { ...files, ...barring(setup), [`${stateDir(flavour)}/setup.json`]: ledgerOf(changes) },
     });
+    this.#settings = changes.flatMap(({ action }) =>
+      action.kind === "run" && action.argv[0] === "pmset" ? [action.argv.slice(1)] : [],
+    );
     const directory = (uid = 0) => ({ isDirectory: true, uid });
     const jobs = JOB_DIRECTORIES.filter((dir) => dir.startsWith("/var/at") === (flavour.platform === "darwin"));
     this.#paths = new Map([
@@ -77,13 +82,20 @@ export class AppliedMachine extends PretendedMachine {
     return names.size === 0 ? undefined : [...names].sort();
   }
 
-  /** macOS's directory is asked by programs. */
+  /** macOS's directory is asked by programs, and so are its settings. */
   override async run(argv: readonly string[]): Promise<RunResult> {
+    if (argv[0] === "pmset") return { status: 0, stdout: this.#power(argv.includes("custom")), stderr: "" };
     const [program, , verb, record = "", attribute = ""] = argv;
     const [, kind, name = ""] = record.split("/");
     const id = kind === "Groups" ? (await this.group(name))?.gid : (await this.user(name))?.uid;
     if (program !== "dscl" || verb !== "-read" || id === undefined) return super.run(argv);
     return { status: 0, stdout: `${attribute}: ${id}\n`, stderr: "" };
+  }
+
+  #power(isCustom: boolean): string {
+    if (!isCustom) return this.#settings.some(([, name]) => name === "disablesleep") ? " SleepDisabled\t\t1\n" : "";
+    const lines = this.#settings.flatMap(([flag, name, value]) => (flag === "-c" ? [` ${name}\t${value}`] : []));
+    return ["AC Power:", ...lines, ""].join("\n");
   }
 }
 

@@ -18,8 +18,12 @@ export function scriptPrograms(changes: readonly Change[]): Set<string> {
     action.kind === "run" && action.as !== undefined ? [action.argv[2] ?? ""] : [],
   );
   const programs = scripts.flatMap((script) =>
-    // Where a command may begin; nothing within quotes looks like that here.
-    [...script.matchAll(/(?:^|[;&|{(!]|\b(?:then|do|if|else)\b)\s*([a-z]+)(?=\s|$)/gm)].map(([, word = ""]) => word),
+    // Where a command may begin. A program of awk's stands in quotes, and is none of the shell's.
+    [
+      ...script
+        .replaceAll(/'[^']*'/g, "''")
+        .matchAll(/(?<=(?:^|[;&|{(!]|\b(?:then|do|if|else)\b)\s*)([a-z]+)(?=\s|$)/gm),
+    ].map(([, word = ""]) => word),
   );
   return new Set(programs.filter((word) => !SHELL_WORDS.has(word)));
 }
