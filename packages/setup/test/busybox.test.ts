@@ -9,7 +9,7 @@ const SETUP = {
   humans: { alice: { groups: ["agents"] } },
   groups: { agents: { limits: { maxBacklog: 500 } }, ops: {} },
   agents: {
-    codebot: { groups: ["agents"], channels: { pipes: false } },
+    codebot: { groups: ["agents"], channels: { pipes: false }, limits: { memory: "1G", files: 4096 } },
     reviewer: { groups: ["agents", "ops"] },
   },
 };
@@ -28,6 +28,14 @@ test(
     const first = apply();
     assert.equal(first.status, 0, first.stderr);
     const wanted = snapshot();
+    await context.test("which limits do not hold there is said, by apply too", () => {
+      const note = /limits of codebot on this machine: not held: memory, files \(without systemd .*; busybox .*\)/;
+      assert.match(first.stderr, note);
+      const { notes } = JSON.parse(machine.setup(["apply", FILE, "--yes", "--json"]).stdout) as { notes: string[] };
+      assert.equal(notes.length, 1);
+      assert.match(notes.join(), note);
+    });
+
     await context.test("another apply changes nothing", () => {
       assert.match(apply().stderr, /nothing to change/);
       assertSame(snapshot(), wanted, "applied twice");

@@ -2,15 +2,18 @@ import type { Machine } from "../machine.js";
 import type { Wanted, WantedFile } from "../plan/change.js";
 import { NOTHING } from "../plan/part.js";
 import type { PlannedAgent } from "../plan/planning.js";
+import { limitsNotHeld } from "./limits-not-held.js";
 import { limitLines } from "./systemd-unit.js";
 
 /**
  * The same limits for sessions, beside those of the service: for each process by pam_limits, which su, sudo and ssh ask; for all processes of a
- * session together by the slice of the account, where systemd-logind makes one. macOS has neither.
+ * session together by the slice of the account, where systemd-logind makes one. macOS has neither. A note names what does not hold here.
  */
 export function limitsWanted({ agent, account }: PlannedAgent, { flavour }: Pick<Machine, "flavour">): Wanted {
   const { name, limits } = agent;
-  if (flavour.platform === "darwin" || Object.keys(limits).length === 0) return NOTHING;
+  const note = limitsNotHeld(agent, flavour);
+  const notes = note === undefined ? [] : [note];
+  if (flavour.platform === "darwin" || Object.keys(limits).length === 0) return { ...NOTHING, notes };
   const header =
     "# Managed by agentbus: `agentbus setup apply` writes this file again. Change agentbus.json instead.\n";
   const files: WantedFile[] = [];
@@ -45,6 +48,7 @@ export function limitsWanted({ agent, account }: PlannedAgent, { flavour }: Pick
   }
   return {
     files,
+    notes,
     commands: flavour.hasSystemd
       ? [
           {

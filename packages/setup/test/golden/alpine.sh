@@ -1,6 +1,8 @@
 #!/bin/sh
 # What agentbus setup apply would do, to be run as root on the machine that it was planned for.
 # It keeps no ledger: afterwards, let agentbus setup apply --adopt NAME take over what you want it to look after.
+# limits of codebot on this machine: not held: memory, cpu, tasks, files (without systemd nothing limits memory and cpu of all its processes together; busybox has no pam_limits, which limits processes of sessions)
+# limits of reviewer on this machine: not held: memory, cpu, tasks (without systemd nothing limits memory and cpu of all its processes together; busybox has no pam_limits, which limits processes of sessions)
 # codebot has sudo rules, and there is no sudo on this machine: install it, and apply again
 # reviewer is a service in agentbus.json, and this machine has no systemd: start it yourself, with agentbus setup run reviewer -- /usr/local/bin/agentbus subscribe @reviewer --exec cat
 set -eu

@@ -1,6 +1,8 @@
 #!/bin/sh
 # What agentbus setup apply would do, to be run as root on the machine that it was planned for.
 # It keeps no ledger: afterwards, let agentbus setup apply --adopt NAME take over what you want it to look after.
+# limits of codebot on this machine: not held: memory, cpu, tasks, files (macOS enforces no limit of memory or cpu; launchd limits the daemons that it starts, and no sessions)
+# limits of reviewer on this machine: not held: memory, cpu; held for its service and not for its sessions: tasks (macOS enforces no limit of memory or cpu; launchd limits the daemons that it starts, and no sessions)
 set -eu
 umask 022
 
