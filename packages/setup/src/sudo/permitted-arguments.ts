@@ -21,7 +21,10 @@ const VERBS = {
 /** What neither names a file nor another machine, and starts no pager. */
 const SAFE_OPTIONS: ReadonlySet<string> = new Set(["--no-pager", "--no-ask-password", "--no-block", "--quiet", "-q"]);
 const UNIT = /^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/;
-const SHELL_UNIT = /^(?:debug-shell|rescue|emergency)(?:\.service|\.target)?$/;
+/** Root's shells, and the targets that start one; runlevel1.target is a name of rescue.target. */
+const SHELL_UNIT =
+  /^(?:debug-shell|console-shell|breakpoint-[A-Za-z0-9_.:@-]*|rescue|emergency|runlevel1)(?:\.service|\.target)?$/;
+const IS_SHELL = "that unit is a shell of root's";
 const LABEL = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 const SYSTEM_LABEL = /^system\/[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 
@@ -35,7 +38,7 @@ const JUDGES: ReadonlyMap<string, (args: readonly string[]) => string | undefine
 function judgeSystemctl(all: readonly string[]): string | undefined {
   const [verb = "", ...units] = all.filter((argument) => !SAFE_OPTIONS.has(argument));
   const allowed = `of systemctl only ${VERBS.ofUnits.join(", ")} with names of units, or ${VERBS.alone.join(", ")}, are safe`;
-  if (units.some((unit) => SHELL_UNIT.test(unit))) return "that unit is a shell of root's";
+  if (units.some((unit) => SHELL_UNIT.test(unit))) return IS_SHELL;
   if (VERBS.alone.includes(verb) && units.length === 0) return undefined;
   if (VERBS.ofUnits.includes(verb) && units.length > 0 && units.every((unit) => UNIT.test(unit))) return undefined;
   if (["status", "show", "cat", "help", "edit"].includes(verb) || verb.startsWith("list-"))
@@ -60,6 +63,8 @@ function judgeLaunchctl(args: readonly string[]): string | undefined {
 
 function judgeService(args: readonly string[]): string | undefined {
   const [name = "", verb = ""] = args;
+  // Where systemd runs, service(8) hands it on to systemctl.
+  if (SHELL_UNIT.test(name)) return IS_SHELL;
   if (args.length === 2 && LABEL.test(name) && VERBS.ofScripts.includes(verb)) return undefined;
   return `of this program only NAME ${VERBS.ofScripts.join("|")} is safe: others read files that the name leads to, or start a pager`;
 }

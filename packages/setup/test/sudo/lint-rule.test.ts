@@ -59,6 +59,30 @@ describe("a sudo rule", () => {
     for (const [command, why] of refused) assert.match(objections(command), why, command.join(" "));
   });
 
+  test("is refused for each unit that is a shell of root's, by whichever program and name", () => {
+    for (const unit of [
+      "debug-shell",
+      "console-shell",
+      "rescue",
+      "emergency",
+      "breakpoint-pre-udev",
+      "breakpoint-pre-switch-root",
+    ])
+      for (const name of [unit, `${unit}.service`]) {
+        assert.match(objections(["/usr/bin/systemctl", "start", name]), /shell of root's/, name);
+        assert.match(
+          objections(["/usr/bin/systemctl", "restart", "--no-block", "myapp", name]),
+          /shell of root's/,
+          name,
+        );
+        assert.match(objections(["/usr/sbin/service", name, "start"]), /shell of root's/, name);
+      }
+    for (const target of ["rescue", "emergency", "runlevel1"])
+      assert.match(objections(["/usr/bin/systemctl", "start", `${target}.target`]), /shell of root's/, target);
+    for (const unit of ["runlevel3.target", "rescue-dogs.service", "my-debug-shell.service", "multi-user.target"])
+      assert.equal(objections(["/usr/bin/systemctl", "start", unit]), "", unit);
+  });
+
   test("is refused for each program of the escape list, with the way to root and a helper to put in its place", () => {
     for (const name of [
       "bash",

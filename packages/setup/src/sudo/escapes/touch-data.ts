@@ -30,13 +30,13 @@ export const TOUCH_DATA: readonly EscapeRow[] = [
       s3cmd s4cmd s5cmd azcopy b2 ipfs croc magic-wormhole wormhole rename prename mmv vidir mktemp mkfifo mknod mkdir
       rmdir rm grm unlink shred srm wipe scrub truncate fallocate touch symlinks split csplit xclip xsel pbcopy
       pbpaste wl-copy wl-paste rmlint fdupes jdupes hardlink dos2unix unix2dos mac2unix recode konwert iconv tee gtee
-      sponge pee cpmove uucp uux pscp psftp`,
+      sponge pee ucf cpmove uucp uux pscp psftp`,
   },
   {
     kind: "reads files",
     how: "it shows, or repeats in its errors, any file that only root may read, such as /etc/shadow",
     programs: `
-      acr wall easyrsa cat gcat tac nl head tail od hd hexdump xxd strings cut paste join comm cmp diff diff3 sdiff
+      acr bmon wall easyrsa cat gcat tac nl head tail od hd hexdump xxd strings cut paste join comm cmp diff diff3 sdiff
       colordiff wdiff icdiff meld kdiff3 vbindiff rdiff patch grep egrep fgrep zgrep bzgrep xzgrep zipgrep rg ag ack
       ugrep pcregrep pcre2grep agrep look sort gsort uniq shuf tsort tr wc sum cksum md5sum sha1sum sha256sum
       sha512sum b2sum shasum digest fold fmt pr column colrm col colcrt expand unexpand rev ul csvcut csvlook xsv qsv
@@ -60,6 +60,12 @@ export const TOUCH_DATA: readonly EscapeRow[] = [
       find gfind fd fdfind bfind bfs locate plocate mlocate updatedb updatedb.findutils ncdu gdu dua dust duc tree eza
       exa lsd mdfind mdutil tracker3 baloosearch recoll recollindex logwatch logcheck swatch fail2ban-client
       fail2ban-server neofetch fastfetch screenfetch inxi hwinfo sosreport sos`,
+  },
+  {
+    kind: "writes files",
+    how: "it writes a file that its arguments name, or settings into a home, over what is there",
+    programs: `
+      sips screencapture nload`,
   },
   {
     kind: "debugger",
