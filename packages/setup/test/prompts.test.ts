@@ -136,6 +136,35 @@ describe("agentbus setup on a terminal", { skip: NEEDS_NAMESPACES || NEEDS_SCRIP
     assert.equal(machine.run(["test", "-e", "/home/codebot"]).status, 1);
   });
 
+  test("with --json, where no plan is shown, nobody is asked either: the error is the command that does it, and nothing was tried", async (context) => {
+    const machine = await onPath(context);
+    const other = "/tmp/other.json";
+    const before = machine.snapshot();
+    for (const [command, remedy] of [
+      [`agentbus setup apply ${FILE} --adopt codebot`, `agentbus setup apply ${FILE} --adopt codebot --yes --json`],
+      ["agentbus setup remove --all", "agentbus setup remove --all --yes --json"],
+      [
+        `agentbus setup remove codebot --home keep --file ${FILE}`,
+        `agentbus setup remove codebot --home keep --file ${FILE} --yes --json`,
+      ],
+      [`agentbus setup add reviewer --file ${other}`, `agentbus setup add reviewer --file ${other} --yes --json`],
+    ] as const) {
+      const terminal = Terminal.open(machine, `${command} --json`, ENV);
+      assert.equal(await terminal.ended(), 2, terminal.screen);
+      const { error } = JSON.parse(terminal.screen) as { error: { code: string; message: string; fix: string } };
+      assert.deepEqual(error, {
+        code: "USAGE",
+        message: "with --json the plan is not shown, so nobody can be asked about it",
+        fix: `${remedy}; without --json it shows its plan and asks`,
+      });
+    }
+    assertSame(machine.snapshot(), before, "nothing is changed");
+    assert.equal(machine.run(["test", "-e", other]).status, 1);
+    const applied = machine.run(["sh", "-c", `agentbus setup apply ${FILE} --yes --json`], { env: ENV });
+    assert.equal(applied.status, 0, applied.stderr);
+    assert.equal((JSON.parse(applied.stdout) as { confirmed: boolean }).confirmed, true);
+  });
+
   test("verify offers to close each home that is open to agents, closes those that somebody says yes to, and removal opens them again", async (context) => {
     const machine = await onPath(context);
     machine.addHuman("bob");

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import {
   applySetup,
   asRootCommand,
@@ -12,7 +13,7 @@ import { printLine } from "../output.js";
 import { toJson } from "../printable.js";
 import type { GlobalOptions } from "../program.js";
 import { say } from "../words.js";
-import { ask } from "./ask.js";
+import { ask, refuseUnseen } from "./ask.js";
 import { counted, printPlan } from "./plan.js";
 import { ownCommand, Progress, sayFailure } from "./progress.js";
 
@@ -26,6 +27,7 @@ export async function applyAction(
   file: string,
   { yes = false, adopt = [], json = false }: ApplyCliOptions & GlobalOptions,
 ): Promise<void> {
+  refuseUnseen({ json, yes }, `${withYes(resolve(file), adopt)} --json`);
   const machine = await SystemMachine.look();
   await requireTrustedFile(file, machine);
   const setup = readSetupFile(file);
@@ -51,9 +53,12 @@ export async function applyAction(
 }
 
 function withoutAsking({ path }: Setup, adopt: readonly string[]): string {
-  const file = fileArgument(path);
+  return `${withYes(path, adopt)}; agentbus setup plan${fileArgument(path)} shows before what it would do`;
+}
+
+function withYes(path: string, adopt: readonly string[]): string {
   const adopted = adopt.map((name) => ` --adopt ${name}`).join("");
-  return `${asRootCommand(`setup apply${file}${adopted} --yes`)}; agentbus setup plan${file} shows before what it would do`;
+  return asRootCommand(`setup apply${fileArgument(path)}${adopted} --yes`);
 }
 
 function summarise(steps: number, confirmed: boolean, { changes, notes }: Plan, { path }: Setup): void {

@@ -26,6 +26,19 @@ export async function ask(question: string, fix: string): Promise<boolean> {
   }
 }
 
+/**
+ * With --json no plan is shown, and nobody can say yes to what they have not seen: before anything is done.
+ * @param fix the same command, with --yes
+ * @throws UsageError
+ */
+export function refuseUnseen({ json = false, yes = false }: { json?: boolean; yes?: boolean }, fix: string): void {
+  if (json && !yes)
+    throw new UsageError(
+      "with --json the plan is not shown, so nobody can be asked about it",
+      `${fix}; without --json it shows its plan and asks`,
+    );
+}
+
 /** undefined: input has ended, or the terminal is gone. @throws the signal's reason */
 async function lineFrom(input: NodeJS.ReadStream, signal: AbortSignal): Promise<string | undefined> {
   const lines = createInterface({ input, terminal: false });

@@ -16,7 +16,7 @@ import { printLine } from "../output.js";
 import { printable, toJson } from "../printable.js";
 import type { GlobalOptions } from "../program.js";
 import { say } from "../words.js";
-import { ask } from "./ask.js";
+import { ask, refuseUnseen } from "./ask.js";
 import { counted, printPlan } from "./plan.js";
 import { rewrite } from "./write-file.js";
 import { ownCommand, Progress, sayFailure } from "./progress.js";
@@ -41,6 +41,7 @@ export async function removeAction(
     throw new UsageError("remove needs the names of agents, or --all", "agentbus setup list shows them");
   if (!FATES.includes(home))
     throw new UsageError(`there is no fate ${JSON.stringify(home)}`, "--home archive, delete or keep");
+  refuseUnseen(options, `${withYes(agents, options)} --json`);
   const machine = await SystemMachine.look();
   const progress = new Progress(json);
   const archives: string[] = [];
@@ -51,7 +52,7 @@ export async function removeAction(
     confirm: async (removal) => {
       if (!json) await printPlan({ ...removal, conflicts: [] }, machine);
       const question = all ? "Remove all of this?" : `Remove ${agents.join(", ")}?`;
-      const isWanted = yes || (await ask(question, withoutAsking(agents, options)));
+      const isWanted = yes || (await ask(question, `${withYes(agents, options)}, after a look at the plan above`));
       if (isWanted) progress.begin(removal.changes.length);
       return isWanted;
     },
@@ -69,10 +70,10 @@ export async function removeAction(
 }
 
 /** The same command, with what it was given. */
-function withoutAsking(agents: readonly string[], { all = false, home, file }: RemoveCliOptions): string {
+function withYes(agents: readonly string[], { all = false, home, file }: RemoveCliOptions): string {
   const words = ["setup", "remove", ...(all ? ["--all"] : agents), ...(home === DEFAULT_FATE ? [] : ["--home", home])];
   const named = all || file === SETUP_FILE ? "" : ` --file ${shellQuote(file)}`;
-  return `${asRootCommand(`${words.join(" ")}${named} --yes`)}, after a look at the plan above`;
+  return asRootCommand(`${words.join(" ")}${named} --yes`);
 }
 
 /** @param archives what was packed and where, which is easily missed among so many steps */

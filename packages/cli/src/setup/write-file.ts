@@ -3,6 +3,7 @@ import { userInfo } from "node:os";
 import { dirname, resolve } from "node:path";
 import { BusError, shellQuote } from "@agentbus/core";
 import {
+  asRootCommand,
   fileArgument,
   firstSetupText,
   parseSetup,
@@ -16,6 +17,7 @@ import { UsageError } from "../failure.js";
 import { printLine } from "../output.js";
 import type { GlobalOptions } from "../program.js";
 import { say } from "../words.js";
+import { refuseUnseen } from "./ask.js";
 import { applyAction, type ApplyCliOptions } from "./apply.js";
 
 export interface NewOptions {
@@ -46,6 +48,8 @@ export async function newAction(
 /** `agentbus setup add` */
 export async function addAction(agent: string, options: NewOptions & ApplyCliOptions & GlobalOptions): Promise<void> {
   const { file, group } = options;
+  const named = `${file === SETUP_FILE ? "" : ` --file ${shellQuote(file)}`}${group === undefined ? "" : ` --group ${shellQuote(group)}`}`;
+  refuseUnseen(options, asRootCommand(`setup add ${shellQuote(agent)}${named} --yes --json`));
   await requireTrustedFile(file, await SystemMachine.look());
   if (!fs.existsSync(file)) await newAction([agent], options);
   else if (readSetupFile(file).agents.every(({ name }) => name !== agent)) {
