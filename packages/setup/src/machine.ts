@@ -1,4 +1,5 @@
 import type { Stats } from "node:fs";
+import type { SudoRsVersion } from "./sudo/sudo-rs-version.js";
 
 /** The system that setup plans for and works on: everything that it sees and does goes through this, so that a test or a plan for another platform can pretend one. */
 export interface Machine {
@@ -32,6 +33,8 @@ export interface Flavour {
   /** Whether systemd runs this machine. */
   readonly hasSystemd: boolean;
   readonly sudo: "sudo" | "sudo-rs" | "none";
+  /** Of sudo-rs, whose language grows; undefined: it is another sudo, or does not say. */
+  readonly sudoRsVersion?: SudoRsVersion;
   /** The group that files of root belong to: root, or wheel on macOS. */
   readonly rootGroup: "root" | "wheel";
   /** The root of homes: /home or /Users. */

@@ -2,6 +2,7 @@ import fs from "node:fs";
 import { BusError } from "@agentbus/core";
 import type { Account, Flavour, Group, Machine, RunOptions, RunResult } from "./machine.js";
 import { parseDirectoryGroups, parseDirectoryUsers, parseGroup, parsePasswd } from "./system/account-lists.js";
+import { sudoRsVersion } from "./sudo/sudo-rs-version.js";
 import { readRootFile } from "./system/root-file.js";
 import { runProgram } from "./system/run-program.js";
 
@@ -86,10 +87,10 @@ async function flavourOf(platform: NodeJS.Platform): Promise<Flavour> {
       fix: "agentbus setup plan --platform linux (or darwin) shows a plan for another machine",
     });
   }
-  const sudo = await sudoKind();
+  const sudo = await sudoHere();
   if (platform === "darwin") {
     const rest = { rootGroup: "wheel", homesDir: "/Users", hasSystemd: false } as const;
-    return { platform, accountTools: "directory-service", sudo, ...rest };
+    return { platform, accountTools: "directory-service", ...sudo, ...rest };
   }
   // Busybox where nothing else is: where both are, shadow-utils know more.
   const hasShadow = SEARCHED.some((dir) => fs.existsSync(`${dir}/useradd`));
@@ -97,15 +98,18 @@ async function flavourOf(platform: NodeJS.Platform): Promise<Flavour> {
     platform,
     accountTools: hasShadow ? "shadow" : "busybox",
     hasSystemd: fs.existsSync("/run/systemd/system"),
-    sudo,
+    ...sudo,
     rootGroup: "root",
     homesDir: "/home",
   };
 }
 
 /** sudo-rs says so itself, and takes only a part of sudo's language. */
-async function sudoKind(): Promise<Flavour["sudo"]> {
+async function sudoHere(): Promise<Pick<Flavour, "sudo" | "sudoRsVersion">> {
   const { status, stdout, stderr } = await runProgram(["sudo", "--version"]);
-  if (status === 127) return "none";
-  return /sudo-rs/.test(stdout + stderr) ? "sudo-rs" : "sudo";
+  if (status === 127) return { sudo: "none" };
+  const said = stdout + stderr;
+  if (!said.includes("sudo-rs")) return { sudo: "sudo" };
+  const version = sudoRsVersion(said);
+  return { sudo: "sudo-rs", ...(version === undefined ? {} : { sudoRsVersion: version }) };
 }

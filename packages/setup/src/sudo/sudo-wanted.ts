@@ -1,8 +1,9 @@
 import type { Conflict, Wanted } from "../plan/change.js";
 import { examineCommand } from "./command-path.js";
-import type { Machine } from "../machine.js";
+import type { Flavour, Machine } from "../machine.js";
 import { NOTHING } from "../plan/part.js";
 import type { AgentSetup, HumanSetup } from "../setup.js";
+import { FIRST_SUDO_RS, isSudoRsFrom } from "./sudo-rs-version.js";
 import { isNameForSudo, sudoersPath, sudoersText } from "./sudoers-text.js";
 
 /**
@@ -40,8 +41,19 @@ export function sudoWanted(
       },
     ],
     commands: [],
-    conflicts: agent.sudo.flatMap(({ command: [path] }, index) => conflictsAbout(machine, agent.name, path, index)),
+    conflicts: [
+      ...tooOld(agent.name, flavour),
+      ...agent.sudo.flatMap(({ command: [path] }, index) => conflictsAbout(machine, agent.name, path, index)),
+    ],
   };
+}
+
+/** It would refuse the file when half of the plan is done. */
+function tooOld(agent: string, { sudoRsVersion: version }: Flavour): Conflict[] {
+  if (version === undefined || isSudoRsFrom(version, FIRST_SUDO_RS)) return [];
+  const problem = `sudo-rs ${version.join(".")} knows no settings of one account, which the sudo rules of ${agent} need`;
+  const fix = `update it: sudo-rs ${FIRST_SUDO_RS.join(".")} is the first that does; or install sudo instead`;
+  return [{ id: `${agent}/sudo/version`, problem, fix }];
 }
 
 /** Whoever can change the program would be root: nothing is applied before that is mended. */

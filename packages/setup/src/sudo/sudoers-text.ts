@@ -1,5 +1,6 @@
 import type { Flavour } from "../machine.js";
 import type { AgentSetup } from "../setup.js";
+import { FIRST_WITH_SETENV, isSudoRsFrom } from "./sudo-rs-version.js";
 import { sudoersCommand } from "./sudoers-words.js";
 
 /** sudoers(5) ignores files with a dot in their names or a tilde at their end; names of agents have neither. */
@@ -29,11 +30,14 @@ export function sudoersText(
 /**
  * - use_pty: a program of root's in the agent's terminal could otherwise be fed with keystrokes (TIOCSTI), or stay in it.
  * - log_allowed: macOS's own sudoers turns the log of what succeeded off. sudo-rs logs always, and refuses a setting that it does not know.
- * - !setenv and !env_keep: nothing of the agent's environment reaches root; macOS keeps HOME, EDITOR and SSH_AUTH_SOCK.
+ * - !setenv and !env_keep: nothing of the agent's environment reaches root; macOS keeps HOME, EDITOR and SSH_AUTH_SOCK. An early sudo-rs
+ *   refuses setenv, and has nothing that could turn it on.
  * - timestamp_timeout=0: no ticket of an administrator who typed a password in the same terminal.
  */
-function settingsOf(agent: string, { sudo }: Flavour): string[] {
-  const flags = sudo === "sudo-rs" ? ["use_pty", "!env_keep"] : ["use_pty", "log_allowed", "!setenv", "!env_keep"];
+function settingsOf(agent: string, { sudo, sudoRsVersion }: Flavour): string[] {
+  const isRs = sudo === "sudo-rs";
+  const knowsSetenv = !isRs || (sudoRsVersion !== undefined && isSudoRsFrom(sudoRsVersion, FIRST_WITH_SETENV));
+  const flags = ["use_pty", ...(isRs ? [] : ["log_allowed"]), ...(knowsSetenv ? ["!setenv"] : []), "!env_keep"];
   return [
     `Defaults:${agent} ${[...flags, "timestamp_timeout=0"].join(", ")}`,
     `Defaults:${agent} secure_path="/usr/sbin:/usr/bin:/sbin:/bin"`,

@@ -7,10 +7,12 @@ import { describe, test } from "node:test";
 import { FLAVOURS, type Flavour } from "#setup/machine.js";
 import { PretendedMachine } from "#setup/pretended-machine.js";
 import type { SudoRule } from "#setup/setup.js";
+import { FIRST_SUDO_RS, isSudoRsFrom, sudoRsVersion } from "#setup/sudo/sudo-rs-version.js";
 import { sudoersPath, sudoersText } from "#setup/sudo/sudoers-text.js";
 import { sudoWanted } from "#setup/sudo/sudo-wanted.js";
 import { NEEDS_NAMESPACES, SandboxMachine } from "../support/sandbox-machine.js";
 
+/** An unknown version of it. */
 const UBUNTU: Flavour = { ...FLAVOURS.debian, sudo: "sudo-rs" };
 const RULES: readonly SudoRule[] = [
   { command: ["/usr/bin/systemctl", "restart", "myapp.service"], runAs: "root" },
@@ -22,7 +24,13 @@ const ANNA = { name: "anna", groups: ["agents"] };
 
 const has = (program: string) => spawnSync(program, ["--version"]).error === undefined;
 const NEEDS_VISUDO = has("visudo") ? false : "needs visudo (Debian: sudo)";
-const NEEDS_VISUDO_RS = has("visudo-rs") ? false : "needs visudo-rs (Debian 13: sudo-rs)";
+const VISUDO_RS = spawnSync("visudo-rs", ["--version"], { encoding: "utf8" });
+const VISUDO_RS_VERSION =
+  VISUDO_RS.error === undefined ? sudoRsVersion(VISUDO_RS.stdout + VISUDO_RS.stderr) : undefined;
+const NEEDS_VISUDO_RS =
+  VISUDO_RS_VERSION !== undefined && isSudoRsFrom(VISUDO_RS_VERSION, FIRST_SUDO_RS)
+    ? false
+    : `needs visudo-rs from ${FIRST_SUDO_RS.join(".")} on (Debian 13: sudo-rs), and here is ${VISUDO_RS_VERSION?.join(".") ?? "none"}`;
 const NEEDS_SUDO = NEEDS_NAMESPACES || NEEDS_VISUDO;
 
 describe("the sudoers file of an agent", () => {
@@ -47,6 +55,28 @@ anna ALL=(codebot) NOPASSWD: ALL
     const text = sudoersText(AGENT, ["anna"], UBUNTU);
     assert.doesNotMatch(text, /log_allowed|setenv/);
     assert.match(text, /use_pty, !env_keep, timestamp_timeout=0/);
+    for (const [version, flags] of [
+      [[0, 2, 5], "use_pty, !env_keep,"],
+      [[0, 2, 6], "use_pty, !setenv, !env_keep,"],
+      [[0, 2, 14], "use_pty, !setenv, !env_keep,"],
+      [[0, 3, 0], "use_pty, !setenv, !env_keep,"],
+      [[1, 0, 0], "use_pty, !setenv, !env_keep,"],
+    ] as const)
+      assert.ok(
+        sudoersText(AGENT, ["anna"], { ...UBUNTU, sudoRsVersion: version }).includes(`Defaults:codebot ${flags} `),
+        version.join("."),
+      );
+  });
+
+  test("is in the way where sudo-rs is too old to read it, before anything is done", () => {
+    const problems = (version: readonly [number, number, number]) =>
+      sudoWanted(AGENT, [ANNA], new PretendedMachine({ flavour: { ...UBUNTU, sudoRsVersion: version } }))
+        .conflicts?.filter(({ id }) => id === "codebot/sudo/version")
+        .map(({ problem }) => problem);
+    const [said] = problems([0, 2, 3]) ?? [];
+    assert.equal(said, "sudo-rs 0.2.3 knows no settings of one account, which the sudo rules of codebot need");
+    assert.deepEqual(problems([0, 1, 9])?.length, 1);
+    assert.deepEqual(problems([0, 2, 4]), []);
   });
 
   test("is called what sudo reads, is 0440, and is looked at before and after it counts", () => {
@@ -80,7 +110,12 @@ anna ALL=(codebot) NOPASSWD: ALL
   for (const [name, program, flavour, skip] of [
     ["sudo", "visudo", FLAVOURS.debian, NEEDS_VISUDO],
     ["macOS's sudo", "visudo", FLAVOURS.darwin, NEEDS_VISUDO],
-    ["sudo-rs", "visudo-rs", UBUNTU, NEEDS_VISUDO_RS],
+    [
+      "sudo-rs",
+      "visudo-rs",
+      { ...UBUNTU, ...(VISUDO_RS_VERSION && { sudoRsVersion: VISUDO_RS_VERSION }) },
+      NEEDS_VISUDO_RS,
+    ],
   ] as const) {
     test(
       `is what ${name} takes, with the rights that it has`,
@@ -118,6 +153,29 @@ anna ALL=(codebot) NOPASSWD: ALL
       },
     );
   }
+});
+
+describe("a plan for a machine with sudo-rs", { skip: NEEDS_SUDO }, () => {
+  test("is for the version that is there", async (context) => {
+    const machine = await SandboxMachine.make(context);
+    const file = {
+      version: 1,
+      groups: { agents: {} },
+      agents: { codebot: { groups: ["agents"], sudo: [{ command: ["/usr/bin/systemctl", "restart", "x.service"] }] } },
+    };
+    machine.write("/tmp/agentbus.json", JSON.stringify(file));
+    machine.write("/mnt/sudo", '#!/bin/sh\necho "sudo-rs $(cat /mnt/version)" >&2\n');
+    machine.sh("chmod 0755 /mnt/sudo; mount --bind /mnt/sudo /usr/bin/sudo");
+    const plan = (version: string) => {
+      machine.write("/mnt/version", version);
+      const { stdout, stderr } = machine.setup(["plan", "/tmp/agentbus.json"]);
+      return stdout + stderr;
+    };
+    assert.match(plan("0.2.8-1ubuntu5"), /Defaults:codebot use_pty, !setenv, !env_keep/);
+    assert.match(plan("0.2.5"), /Defaults:codebot use_pty, !env_keep/);
+    assert.match(plan("next"), /Defaults:codebot use_pty, !env_keep/);
+    assert.match(plan("0.2.3"), /sudo-rs 0\.2\.3 knows no settings .*\n +fix: update it: sudo-rs 0\.2\.4/);
+  });
 });
 
 describe("sudo, reading that file", { skip: NEEDS_SUDO }, () => {
