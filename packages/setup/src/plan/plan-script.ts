@@ -36,14 +36,31 @@ function writeScript(file: ManagedFile, flavour: Flavour): string[] {
   const { path, text, mode, check, checkWhole } = file;
   const slash = path.lastIndexOf("/") + 1;
   const staged = quoteWord(`${path.slice(0, slash)}.agentbus.${path.slice(slash)}`);
+  const place = `mv -f ${staged} ${quoteWord(path)}`;
   return [
     `mkdir -p ${quoteWord(path.slice(0, slash - 1))}`,
     ...contentScript(text, staged),
     `chown ${ownership(file, flavour)} ${staged}`,
     `chmod ${octal(mode)} ${staged}`,
     ...(check === undefined ? [] : [words(check).replaceAll("'{}'", staged).replaceAll("{}", staged)]),
-    `mv -f ${staged} ${quoteWord(path)}`,
-    ...(checkWhole === undefined ? [] : [words(checkWhole).replaceAll("'{}'", quoteWord(path))]),
+    ...(checkWhole === undefined ? [place] : placeScript(path, place, checkWhole)),
+  ];
+}
+
+/** What was there before comes back when the whole is refused with it, as in apply: sudo would refuse everybody. */
+function placeScript(path: string, place: string, checkWhole: readonly string[]): string[] {
+  const slash = path.lastIndexOf("/") + 1;
+  const before = quoteWord(`${path.slice(0, slash)}.agentbus.${path.slice(slash)}.before`);
+  const there = quoteWord(path);
+  return [
+    `rm -f ${before}`,
+    `if [ -e ${there} ]; then cp -p ${there} ${before}; fi`,
+    place,
+    `if ! ${words(checkWhole).replaceAll("'{}'", there)}; then`,
+    `  if [ -e ${before} ]; then mv -f ${before} ${there}; else rm -f ${there}; fi`,
+    `  echo ${quoteWord(`${path} is as it was: with the new one that check fails`)} >&2; exit 1`,
+    "fi",
+    `rm -f ${before}`,
   ];
 }
 

@@ -241,8 +241,14 @@ END_OF_FILE
 chown root:wheel /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
 chmod 0440 /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
 visudo -c -O -P -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
+rm -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot.before
+if [ -e /private/etc/sudoers.d/60-agentbus-codebot ]; then cp -p /private/etc/sudoers.d/60-agentbus-codebot /private/etc/sudoers.d/.agentbus.60-agentbus-codebot.before; fi
 mv -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot /private/etc/sudoers.d/60-agentbus-codebot
-visudo -c
+if ! visudo -c; then
+  if [ -e /private/etc/sudoers.d/.agentbus.60-agentbus-codebot.before ]; then mv -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot.before /private/etc/sudoers.d/60-agentbus-codebot; else rm -f /private/etc/sudoers.d/60-agentbus-codebot; fi
+  echo '/private/etc/sudoers.d/60-agentbus-codebot is as it was: with the new one that check fails' >&2; exit 1
+fi
+rm -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot.before
 
 # sudo: reviewer may run nothing as root
 # alice may become reviewer: agentbus setup shell reviewer
@@ -256,8 +262,14 @@ END_OF_FILE
 chown root:wheel /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer
 chmod 0440 /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer
 visudo -c -O -P -f /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer
+rm -f /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer.before
+if [ -e /private/etc/sudoers.d/60-agentbus-reviewer ]; then cp -p /private/etc/sudoers.d/60-agentbus-reviewer /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer.before; fi
 mv -f /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer /private/etc/sudoers.d/60-agentbus-reviewer
-visudo -c
+if ! visudo -c; then
+  if [ -e /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer.before ]; then mv -f /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer.before /private/etc/sudoers.d/60-agentbus-reviewer; else rm -f /private/etc/sudoers.d/60-agentbus-reviewer; fi
+  echo '/private/etc/sudoers.d/60-agentbus-reviewer is as it was: with the new one that check fails' >&2; exit 1
+fi
+rm -f /private/etc/sudoers.d/.agentbus.60-agentbus-reviewer.before
 
 # let launchd run reviewer
 mkdir -p /Library/LaunchDaemons

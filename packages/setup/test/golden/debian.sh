@@ -234,8 +234,14 @@ END_OF_FILE
 chown root:root /etc/sudoers.d/.agentbus.60-agentbus-codebot
 chmod 0440 /etc/sudoers.d/.agentbus.60-agentbus-codebot
 visudo -c -O -P -f /etc/sudoers.d/.agentbus.60-agentbus-codebot
+rm -f /etc/sudoers.d/.agentbus.60-agentbus-codebot.before
+if [ -e /etc/sudoers.d/60-agentbus-codebot ]; then cp -p /etc/sudoers.d/60-agentbus-codebot /etc/sudoers.d/.agentbus.60-agentbus-codebot.before; fi
 mv -f /etc/sudoers.d/.agentbus.60-agentbus-codebot /etc/sudoers.d/60-agentbus-codebot
-visudo -c
+if ! visudo -c; then
+  if [ -e /etc/sudoers.d/.agentbus.60-agentbus-codebot.before ]; then mv -f /etc/sudoers.d/.agentbus.60-agentbus-codebot.before /etc/sudoers.d/60-agentbus-codebot; else rm -f /etc/sudoers.d/60-agentbus-codebot; fi
+  echo '/etc/sudoers.d/60-agentbus-codebot is as it was: with the new one that check fails' >&2; exit 1
+fi
+rm -f /etc/sudoers.d/.agentbus.60-agentbus-codebot.before
 
 # sudo: reviewer may run nothing as root
 # alice may become reviewer: agentbus setup shell reviewer
@@ -249,8 +255,14 @@ END_OF_FILE
 chown root:root /etc/sudoers.d/.agentbus.60-agentbus-reviewer
 chmod 0440 /etc/sudoers.d/.agentbus.60-agentbus-reviewer
 visudo -c -O -P -f /etc/sudoers.d/.agentbus.60-agentbus-reviewer
+rm -f /etc/sudoers.d/.agentbus.60-agentbus-reviewer.before
+if [ -e /etc/sudoers.d/60-agentbus-reviewer ]; then cp -p /etc/sudoers.d/60-agentbus-reviewer /etc/sudoers.d/.agentbus.60-agentbus-reviewer.before; fi
 mv -f /etc/sudoers.d/.agentbus.60-agentbus-reviewer /etc/sudoers.d/60-agentbus-reviewer
-visudo -c
+if ! visudo -c; then
+  if [ -e /etc/sudoers.d/.agentbus.60-agentbus-reviewer.before ]; then mv -f /etc/sudoers.d/.agentbus.60-agentbus-reviewer.before /etc/sudoers.d/60-agentbus-reviewer; else rm -f /etc/sudoers.d/60-agentbus-reviewer; fi
+  echo '/etc/sudoers.d/60-agentbus-reviewer is as it was: with the new one that check fails' >&2; exit 1
+fi
+rm -f /etc/sudoers.d/.agentbus.60-agentbus-reviewer.before
 
 # let systemd run reviewer (hardened)
 mkdir -p /etc/systemd/system

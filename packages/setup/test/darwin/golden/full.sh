@@ -137,8 +137,14 @@ END_OF_FILE
 chown root:wheel /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
 chmod 0440 /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
 visudo -c -O -P -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot
+rm -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot.before
+if [ -e /private/etc/sudoers.d/60-agentbus-codebot ]; then cp -p /private/etc/sudoers.d/60-agentbus-codebot /private/etc/sudoers.d/.agentbus.60-agentbus-codebot.before; fi
 mv -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot /private/etc/sudoers.d/60-agentbus-codebot
-visudo -c
+if ! visudo -c; then
+  if [ -e /private/etc/sudoers.d/.agentbus.60-agentbus-codebot.before ]; then mv -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot.before /private/etc/sudoers.d/60-agentbus-codebot; else rm -f /private/etc/sudoers.d/60-agentbus-codebot; fi
+  echo '/private/etc/sudoers.d/60-agentbus-codebot is as it was: with the new one that check fails' >&2; exit 1
+fi
+rm -f /private/etc/sudoers.d/.agentbus.60-agentbus-codebot.before
 
 # let launchd run codebot
 mkdir -p /Library/LaunchDaemons
