@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { FLAVOURS, type Flavour } from "#setup/machine.js";
 import { makePlan } from "#setup/plan/make-plan.js";
@@ -51,6 +53,39 @@ describe("the plan of examples/agentbus.json", () => {
           .find((line) => line.includes("git config")) ?? "";
       if (told !== "") assert.ok(isHonest(told), told);
     }
+  });
+
+  test("shows of an environment file just what apply makes: the same text and mode, and one that is there keeps its text", async () => {
+    const { changes } = await makePlan(
+      readSetupFile(example.pathname),
+      new PretendedMachine({ flavour: FLAVOURS.debian }),
+    );
+    const action = changes.find(({ id }) => id === "codebot/environment")?.action;
+    assert.ok(action?.kind === "run" && action.inShort?.length === 1);
+    const shown = ["sh", "-c", action.inShort.join().replace(/^\$ /, "")];
+    const made = [shown, action.argv].map((argv) => {
+      const home = fs.mkdtempSync(join(tmpdir(), "abt-environment-"));
+      const path = join(home, ".config/agentbus/env");
+      const run = () => {
+        const { status, stderr } = spawnSync(argv[0] ?? "", argv.slice(1), {
+          cwd: home,
+          env: { ...process.env, HOME: home },
+        });
+        assert.equal(status, 0, String(stderr));
+        return [fs.readFileSync(path, "utf8"), fs.statSync(path).mode & 0o777] as const;
+      };
+      try {
+        const first = run();
+        fs.writeFileSync(path, "KEY=1\n");
+        fs.chmodSync(path, 0o644);
+        return [first, run()];
+      } finally {
+        fs.rmSync(home, { recursive: true });
+      }
+    });
+    const expected = ["# API keys and the like of codebot, as NAME=value lines.\n", 0o600];
+    assert.deepEqual(made[0], [expected, ["KEY=1\n", 0o600]]);
+    assert.deepEqual(made[1], made[0]);
   });
 
   test("names no step twice, and gives each step's exact command to programs", async () => {

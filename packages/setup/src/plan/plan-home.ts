@@ -166,14 +166,16 @@ const MAKE_ENVIRONMENT = [
 
 function environmentFile(machine: Machine, planned: PlannedAgent): Change {
   const { name, environmentFile: path } = planned.agent;
-  const inShort = [`$ mkdir -p "$(dirname ${path})" && touch ${path} && chmod 0600 ${path}`];
+  const [text, place] = [emptyEnvironment(name), quoteWord(path)];
+  const written = `echo ${quoteWord(text.replace(/\n$/, ""))} > ${place}`;
+  const inShort = [`$ mkdir -p "$(dirname ${place})" && { [ -e ${place} ] || ${written}; } && chmod 0600 ${place}`];
   return {
     id: `${name}/environment`,
     title: `make ~${name}/${path} for its API keys, mode 0600`,
     action: {
       kind: "run",
       as: { name, home: planned.account.home },
-      argv: script(MAKE_ENVIRONMENT, path, emptyEnvironment(name)),
+      argv: script(MAKE_ENVIRONMENT, path, text),
       inShort,
     },
     ...unseen(machine, planned),
