@@ -22,9 +22,9 @@ const RULES: readonly SudoRule[] = [
 const AGENT = { name: "codebot", groups: ["agents"], sudo: RULES };
 const ANNA = { name: "anna", groups: ["agents"] };
 
-const has = (program: string) => spawnSync(program, ["--version"]).error === undefined;
-const NEEDS_VISUDO = has("visudo") ? false : "needs visudo (Debian: sudo)";
-const VISUDO_RS = spawnSync("visudo-rs", ["--version"], { encoding: "utf8" });
+const askVersion = (program: string) => spawnSync(program, ["--version"], { encoding: "utf8" });
+const NEEDS_VISUDO = askVersion("visudo").error === undefined ? false : "needs visudo (Debian: sudo)";
+const VISUDO_RS = askVersion("visudo-rs");
 const VISUDO_RS_VERSION =
   VISUDO_RS.error === undefined ? sudoRsVersion(VISUDO_RS.stdout + VISUDO_RS.stderr) : undefined;
 const NEEDS_VISUDO_RS =
