@@ -4,13 +4,19 @@ import { GIVEN_SETUP, withAccount } from "./support/adopted-account.js";
 import { NEEDS_NAMESPACES, SNAPSHOT } from "./support/sandbox-machine.js";
 import { applyStopped, removalStopped, type RoundOfFaults } from "./support/stopped-steps.js";
 
-const ROUND = { setup: GIVEN_SETUP, snapshot: SNAPSHOT, adopt: ["codebot", "crew"] };
+const ROUND = {
+  setup: GIVEN_SETUP,
+  snapshot: SNAPSHOT,
+  adopt: ["codebot", "crew"],
+  // One group of three that are left, and what only giving back does: faults.test.ts has the others.
+  forgotten: /^codebot\/(not-member-of-tape|group-removed|forgotten)$/,
+};
 
 for (const [name, code, leastMoments] of [
   [
     "taking over that is stopped at any step is finished by the next apply, and given back as it was",
     applyStopped(ROUND),
-    36,
+    37,
   ],
   [
     "giving back that is stopped at any step is finished by the next removal, to what it was",

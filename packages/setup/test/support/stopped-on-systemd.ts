@@ -36,7 +36,9 @@ function isOfSystemd({ action }) {
 function stopAt(number) {
   let count = 0;
   return ({ change, at }) => {
-    if ((at !== "noted" && at !== "acted") || !isOfSystemd(change)) return;
+    // Where the ledger forgets nothing after a step, nothing has changed since it acted.
+    const hasForgotten = at === "done" && (change.forgets?.length > 0 || change.forgetsAgent !== undefined);
+    if ((at !== "noted" && at !== "acted" && !hasForgotten) || !isOfSystemd(change)) return;
     moments[count] = change.id + " " + at;
     if (count++ === number) throw new Stopped();
   };

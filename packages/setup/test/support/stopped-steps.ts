@@ -4,6 +4,11 @@ interface Round {
   readonly snapshot: string;
   /** What is there before, and stays. @default none */
   readonly adopt?: readonly string[];
+  /**
+   * The steps, by their ids, that it is stopped after as well, of those after which the ledger forgets: after any other step nothing has
+   * changed since it acted. @default each of them
+   */
+  readonly forgotten?: RegExp;
 }
 
 export interface RoundOfFaults {
@@ -14,7 +19,7 @@ export interface RoundOfFaults {
 }
 
 /** What the modules below begin with: one setup, and a place to stop it at. */
-const preamble = ({ setup, snapshot, adopt = [] }: Round) => `
+const preamble = ({ setup, snapshot, adopt = [], forgotten = /^/ }: Round) => `
 import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { applySetup, parseSetup, removeSetup, SystemMachine } from "/mnt/agentbus/packages/setup/dist/index.js";
@@ -27,7 +32,8 @@ let moments = [];
 function stopAt(number) {
   let count = 0;
   return ({ change, at }) => {
-    if (at !== "noted" && at !== "acted") return;
+    const hasForgotten = at === "done" && (change.forgets?.length > 0 || change.forgetsAgent !== undefined);
+    if (at !== "noted" && at !== "acted" && !(hasForgotten && ${forgotten}.test(change.id))) return;
     moments[count] = change.id + " " + at;
     if (count++ === number) throw new Stopped();
   };
