@@ -9,6 +9,8 @@ interface Round {
    * changed since it acted. @default each of them
    */
   readonly forgotten?: RegExp;
+  /** 2: at every second place, which is another one of each step than of the next. @default 1 */
+  readonly every?: number;
 }
 
 export interface RoundOfFaults {
@@ -19,7 +21,7 @@ export interface RoundOfFaults {
 }
 
 /** What the modules below begin with: one setup, and a place to stop it at. */
-const preamble = ({ setup, snapshot, adopt = [], forgotten = /^/ }: Round) => `
+const preamble = ({ setup, snapshot, adopt = [], forgotten = /^/, every = 1 }: Round) => `
 import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { applySetup, parseSetup, removeSetup, SystemMachine } from "/mnt/agentbus/packages/setup/dist/index.js";
@@ -41,6 +43,8 @@ function stopAt(number) {
 const apply = (number = -1) => applySetup(setup, machine, { adopt, agentbus, onMoment: stopAt(number) });
 const remove = (number = -1, more = { home: "delete" }) => removeSetup(machine, { agentbus, looksForFiles: false, onMoment: stopAt(number), ...more });
 const snapshot = () => execFileSync("sh", ["-c", ${JSON.stringify(snapshot)}], { encoding: "utf8" });
+/** Places come in pairs, "noted" and "acted": the first of one, the second of the next. */
+const next = (number) => number + (${every} === 1 ? 1 : number % 2 === 0 ? 3 : 1);
 async function stopped(task) {
   try { await task; return false; } catch (error) { if (error instanceof Stopped) return true; throw error; }
 }
@@ -67,7 +71,7 @@ const wanted = snapshot();
 await remove();
 expect("removed", snapshot(), before);
 forget();
-for (let number = 0; ; number++) {
+for (let number = 0; ; number = next(number)) {
   moments = [];
   if (!(await stopped(apply(number)))) break;
   result.moments++;
@@ -99,7 +103,7 @@ function expectArchived() {
   return names.length;
 }
 const archives = new Set();
-for (let number = 0; ; number++) {
+for (let number = 0; ; number = next(number)) {
   await apply();
   if (adopt.length === 0) fs.writeFileSync("/home/codebot/work", "work");
   moments = [];
