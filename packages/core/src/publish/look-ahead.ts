@@ -23,7 +23,7 @@ export interface LookAheadParts {
  * While messages follow each other closely, what they go by is looked up between them, and not by the one whose turn it is.
  *
  * Nothing is scheduled by a message but the first of them: work behind a write keeps its subscriber waiting where both share a processor,
- * and a timer that is due before the kernel's own tick costs a virtual machine a trap when its process goes to sleep.
+ * and with a timer that is due before the kernel's own tick it takes a virtual machine longer to go to sleep (docs/performance.md).
  */
 export class LookAhead {
   readonly #index: SubscriptionIndex;
