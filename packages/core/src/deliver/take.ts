@@ -23,6 +23,7 @@ import { pushedAhead } from "./place-in-order.js";
 import { buryUnfit, clearStray } from "./quarantine.js";
 import { PlainLines } from "./plain-lines.js";
 import type { Refusal } from "./refusal.js";
+import { SecondCopies } from "./second-copies.js";
 import type { SeenIds } from "./seen.js";
 
 /** An envelope that passed every check, ready for the handler. */
@@ -75,6 +76,7 @@ export class Taker {
   readonly streams: OpenStreams;
   /** Ids in work, of which a second copy must not start. */
   readonly #inWork = new InWork();
+  readonly #secondCopies = new SecondCopies();
   readonly express: Express;
 
   constructor(
@@ -144,7 +146,7 @@ export class Taker {
    * @returns the message to deliver, if it is one @throws BusError when the system refuses; the step can be repeated
    */
   execute(step: Step): Taken | undefined {
-    const { claim, index, attempt, isSuspect, raw, verdict } = step;
+    const { claim, pending, index, attempt, isSuspect, raw, verdict } = step;
     try {
       if (verdict.kind === "refuse") return this.#refuse(claim, index, raw, verdict);
       if (verdict.kind === "expired") return this.#drop(claim, index, () => this.#reports.expired());
@@ -153,8 +155,10 @@ export class Taker {
       claim.begin(index);
       const taken = { claim, index, attempt, isSuspect, envelope, raw, sender, slot: 0 };
       this.#inWork.add(taken);
-      // From now on a second copy in new/ is a repeat. What is put back comes from retry/, where no copy is suspected.
+      // From now on a second copy in new/ is a repeat.
       this.#seen.add(sender.uid, envelope.id);
+      if (pending.from === "retry" && isStream(claim.file))
+        this.#secondCopies.note(sender.uid, envelope.id, claim.file);
       return taken;
     } catch (error) {
       throw fromErrno(error, "settle a message in", this.#directories.path);
@@ -162,13 +166,14 @@ export class Taker {
   }
 
   /** Whether an envelope was delivered before, or another copy of it is in work. */
-  isRepeat({ pending, verdict }: Step): boolean {
+  isRepeat({ claim, pending, verdict }: Step): boolean {
     if (verdict.kind !== "deliver") return false;
     const { sender, envelope } = verdict;
     // What is in work was added to those seen.
     if (this.#seen.isLatest(sender.uid, envelope.id)) return false;
     if (this.#inWork.has(sender.uid, envelope.id)) return true;
-    return pending.from === "new" && this.#seen.has(sender.uid, envelope.id);
+    const copies = pending.from === "new" ? this.#seen : this.#secondCopies;
+    return copies.has(sender.uid, envelope.id, claim.file);
   }
 
   /** What was not meant to be handed out is done with, while it is known to be that: what is put back is no repeat any more. */

@@ -53,6 +53,11 @@ export function ownFile(file: string, index: number): string {
   return `${file.replace(/\.jsonl?$/, "")}.${String(index).padStart(6, "0")}.own`;
 }
 
+/** The same for a file and for what has left it. */
+export function stemOf(file: string): string {
+  return file.slice(0, file.indexOf("."));
+}
+
 /** A record in `retry/` that is not there yet for consumers. @param name as it will be called */
 export function hiddenOwnFile(name: string): string {
   return `.${name}`;
