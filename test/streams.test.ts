@@ -7,7 +7,7 @@ import type { Bus, PublishOptions } from "@agentbus/core";
 import { createBus } from "#core/open-bus.js";
 import { Puppet } from "./crash/puppet.js";
 import { SeamWatch } from "./crash/seam-calls.js";
-import { PersonalSpool, until } from "./support/personal-spool.js";
+import { PersonalSpool, UNSETTLED_PLACES, until } from "./support/personal-spool.js";
 
 /** Publishers remember a subscription, and so append, only when its record is some milliseconds old. */
 const UNTIL_KNOWN_MS = 100;
@@ -17,7 +17,7 @@ function upTo(count: number): number[] {
 }
 
 /** What is left of a subscription's messages; seals are no messages. */
-function leftIn(spool: PersonalSpool, bus: Bus, name: string, parts = ["new", "cur", "retry"]): string[] {
+function leftIn(spool: PersonalSpool, bus: Bus, name: string, parts: readonly string[] = UNSETTLED_PLACES): string[] {
   const dir = join(spool.path, "subscriptions", `${bus.user}~${name}`);
   return parts.flatMap((part) => fs.readdirSync(join(dir, part))).filter((each) => !each.endsWith(".sealed"));
 }

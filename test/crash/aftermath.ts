@@ -6,7 +6,7 @@ import { isMessageFile, isStream } from "#core/message-name.js";
 import type { SubscribeOptions } from "#core/subscribe/open-subscription.js";
 import { sweep } from "#core/sweep.js";
 import type { SubscriptionRecord } from "#core/subscription-record.js";
-import { until } from "../support/personal-spool.js";
+import { UNSETTLED_PLACES, until } from "../support/personal-spool.js";
 import { Journal, type Note } from "./journal.js";
 import { later } from "./scenarios.js";
 import type { Stage } from "./stage.js";
@@ -46,7 +46,7 @@ export async function restartAndDrain(stage: Stage): Promise<void> {
       ),
     );
     const dirs = () => subscriptionDirs(stage.spoolPath).filter((dir) => !/~(?:tmp|reply)-/.test(dir));
-    await until(() => dirs().every((dir) => ["new", "cur", "retry"].every((part) => isDone(join(dir, part)))));
+    await until(() => dirs().every((dir) => UNSETTLED_PLACES.every((part) => isDone(join(dir, part)))));
     for (const { stats } of subscriptions) assert.deepEqual(stats.refused, {}, "something was not fit to be delivered");
   } finally {
     await bus.close();

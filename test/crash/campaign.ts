@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createBus } from "#core/open-bus.js";
 import { createSpool } from "#core/create-spool.js";
-import { until } from "../support/personal-spool.js";
+import { UNSETTLED_PLACES, until } from "../support/personal-spool.js";
 import {
   assertNothingHalfVisible,
   assertNothingLeft,
@@ -138,7 +138,7 @@ async function sweepAsTheNextOne(spoolPath: string): Promise<void> {
 
 function isDrained(spoolPath: string): boolean {
   return subscriptionDirs(spoolPath).every((dir) =>
-    ["new", "cur", "retry"].every((part) => fs.readdirSync(join(dir, part)).every((name) => name.startsWith("."))),
+    UNSETTLED_PLACES.every((part) => fs.readdirSync(join(dir, part)).every((name) => name.startsWith("."))),
   );
 }
 

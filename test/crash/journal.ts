@@ -40,10 +40,18 @@ export class Journal {
   }
 
   static read(path: string): Note[] {
-    if (!fs.existsSync(path)) return [];
-    const lines = fs.readFileSync(path, "utf8").split("\n").filter(Boolean);
-    return lines.map((line) => JSON.parse(line) as Note);
+    return wholeLinesOf(path).map((line) => JSON.parse(line) as Note);
   }
+}
+
+/** Of a file that somebody may be writing. A write that crosses a page comes in two parts, for who reads meanwhile and for a kill. */
+export function wholeLinesOf(path: string): string[] {
+  if (!fs.existsSync(path)) return [];
+  const text = fs.readFileSync(path, "utf8");
+  return text
+    .slice(0, text.lastIndexOf("\n") + 1)
+    .split("\n")
+    .filter(Boolean);
 }
 
 /** Data that tells whether it arrived as it was sent, and in which place of its publisher's sequence. */

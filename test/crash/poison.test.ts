@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { PersonalSpool, publishTogether, until } from "../support/personal-spool.js";
+import { PersonalSpool, publishTogether, UNSETTLED_PLACES, until } from "../support/personal-spool.js";
 import { Puppet } from "./puppet.js";
 import type { Handling } from "./puppet-process.js";
 
@@ -46,7 +46,7 @@ async function handleUntilQuiet(
 ): Promise<{ handled: Handling[]; deaths: number }> {
   const handled: Handling[] = [];
   const dir = join(spool.path, "subscriptions", `${user}~ci`);
-  const isQuiet = () => ["new", "cur", "retry"].every((part) => fs.readdirSync(join(dir, part)).length === 0);
+  const isQuiet = () => UNSETTLED_PLACES.every((part) => fs.readdirSync(join(dir, part)).length === 0);
   for (let deaths = 0; ; deaths++) {
     const consumer = await Puppet.start(context, spool.path);
     await consumer.call("open");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { PersonalSpool, publishTogether, until } from "../support/personal-spool.js";
+import { PersonalSpool, publishTogether, UNSETTLED_PLACES, until } from "../support/personal-spool.js";
 import { Puppet } from "./puppet.js";
 
 const FILES = 60;
@@ -22,7 +22,7 @@ test("workers that start together after a crash share what was left, and none of
   await Promise.all(workers.map((worker) => worker.call("open")));
   const options = { durable: "ci", shared: true };
   await Promise.all(workers.map((worker) => worker.call("subscribe", "work", options, "ack")));
-  await until(() => ["new", "cur", "retry"].every((part) => fs.readdirSync(join(dir, part)).length === 0));
+  await until(() => UNSETTLED_PLACES.every((part) => fs.readdirSync(join(dir, part)).length === 0));
 
   const handled = workers.flatMap((worker) => worker.handled.map(({ data }) => data as number));
   const expected = Array.from({ length: FILES * IN_ONE }, (_, n) => n).filter((n) => n % IN_ONE !== 0);

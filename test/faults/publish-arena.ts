@@ -10,7 +10,7 @@ import { isBusError } from "#core/errors.js";
 import type { PublishOptions } from "#core/publish/publish-options.js";
 import { assertNothingHalfVisible, subscriptionDirs } from "../crash/aftermath.js";
 import { payload, isIntact } from "../crash/journal.js";
-import { until } from "../support/personal-spool.js";
+import { UNSETTLED_PLACES, until } from "../support/personal-spool.js";
 import { FaultyCalls, type Mishap } from "./faulty-calls.js";
 
 const HANGS_AFTER_MS = 10_000;
@@ -138,9 +138,7 @@ export class PublishArena {
     const labels = this.#way.destination === "@" ? [`${user}~inbox`] : SUBSCRIPTIONS.map((name) => `${user}~${name}`);
     const isEmpty = () =>
       subscriptionDirs(this.#spoolPath).every((dir) =>
-        ["new", "cur", "retry"].every((part) =>
-          fs.readdirSync(join(dir, part)).every((name) => name.endsWith(".sealed")),
-        ),
+        UNSETTLED_PLACES.every((part) => fs.readdirSync(join(dir, part)).every((name) => name.endsWith(".sealed"))),
       );
     await until(isEmpty);
     for (const label of labels)

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { createBus } from "#core/open-bus.js";
 import { SeamWatch } from "../crash/seam-calls.js";
-import { PersonalSpool, until } from "../support/personal-spool.js";
+import { PersonalSpool, UNSETTLED_PLACES, until } from "../support/personal-spool.js";
 
 // Failures are told as warnings.
 process.removeAllListeners("warning");
@@ -47,7 +47,7 @@ for (const failing of CALLS) {
       await until(() => fs.readdirSync(join(dir, "new")).some((name) => name.endsWith(".sealed")));
       assert.notDeepEqual(left("cur"), [], "the file stays while not all is settled");
       isBroken = false;
-      await until(() => ["new", "cur", "retry"].every((part) => left(part).length === 0));
+      await until(() => UNSETTLED_PLACES.every((part) => left(part).length === 0));
       assert.deepEqual(attempts.toSorted(), ["0.1", "1.1", "2.1", ...which.map((n) => `${n}.2`)].toSorted());
       await bus.close();
     });

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { isBusError, type Bus, type BusError, type Message } from "@agentbus/core";
-import { publishTogether, until } from "../support/personal-spool.js";
+import { publishTogether, UNSETTLED_PLACES, until } from "../support/personal-spool.js";
 import { NEEDS_MOUNTS, TinyDisk } from "../support/tiny-disk.js";
 
 describe("a disk that is full", { skip: NEEDS_MOUNTS }, () => {
@@ -178,7 +178,7 @@ function assertIsFull(refusal: BusError | undefined): void {
 /** Each message is somewhere, whole and once, and nothing else is there. */
 function assertNothingHalfVisible(disk: TinyDisk, bus: Bus, name: string, ids: readonly string[]): void {
   const dir = join(disk.spool.path, "subscriptions", `${bus.user}~${name}`);
-  const files = ["new", "cur", "retry"].flatMap((part) =>
+  const files = UNSETTLED_PLACES.flatMap((part) =>
     fs.readdirSync(join(dir, part)).map((file) => join(dir, part, file)),
   );
   const texts = files.filter((path) => /\.jsonl?$/.test(path)).map((path) => fs.readFileSync(path, "utf8"));

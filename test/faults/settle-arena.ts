@@ -10,7 +10,7 @@ import type { Message } from "#core/subscribe/message.js";
 import type { SubscribeOptions } from "#core/subscribe/open-subscription.js";
 import type { Subscription } from "#core/subscribe/subscription.js";
 import { isIntact, payload } from "../crash/journal.js";
-import { publishTogether, until } from "../support/personal-spool.js";
+import { publishTogether, UNSETTLED_PLACES, until } from "../support/personal-spool.js";
 import { FaultyCalls, type Mishap } from "./faulty-calls.js";
 
 /** What a consumer does with messages, in a spool of its own. */
@@ -142,7 +142,7 @@ export class SettleArena {
     // Streams stay for a moment, and their seals for a minute.
     const counts = (name: string) =>
       !/^\..*\.sealed$/.test(name) && !(name.endsWith(".progress") && this.struck === "unlink a progress note");
-    return ["new", "cur", "retry"].every((part) => !fs.readdirSync(join(dir, part)).some(counts));
+    return UNSETTLED_PLACES.every((part) => !fs.readdirSync(join(dir, part)).some(counts));
   }
 
   #check(mishap: Mishap | undefined): void {

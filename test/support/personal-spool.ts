@@ -5,6 +5,12 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createSpool, openBus, type Bus, type OpenBusOptions } from "@agentbus/core";
 
+/**
+ * Where messages of a subscription are that are not settled, in an order in which they can be looked for while a consumer moves them: a
+ * place that they come from is read before the one they go to, so that one is not overlooked in both.
+ */
+export const UNSETTLED_PLACES = ["new", "retry", "cur", "retry"] as const;
+
 /** A personal spool in a directory of its own, removed after the test. */
 export class PersonalSpool {
   readonly #buses: Bus[] = [];
