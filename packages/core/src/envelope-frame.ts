@@ -1,7 +1,7 @@
 import type { Cause } from "./context.js";
 import { expiryTime, timeStamp } from "./envelope.js";
-import { flatJson } from "./flat-json.js";
-import { isUlid } from "./message-name.js";
+import { flatJson, writeFlatJson, type TextRoom } from "./flat-json.js";
+import { isUlid, type UlidParts } from "./message-name.js";
 import { isNestedTooDeeply } from "./nesting.js";
 
 /**
@@ -15,6 +15,9 @@ export class EnvelopeFrame {
   #middle = "";
   #now = Number.NaN;
   #attributes = "";
+  /** As bytes: all that stands before the data, once it is needed; and the stem of the id in it. */
+  #head: Buffer | undefined;
+  #stem = "";
 
   /** @param topic and `to`, which have been parsed */
   constructor(source: string, type: string, topic: string, to: string | undefined) {
@@ -29,16 +32,48 @@ export class EnvelopeFrame {
   text(id: string, now: number, attributes: string, data: unknown): string | undefined {
     const json = jsonOf(data);
     if (json === undefined || isNestedTooDeeply(json, 1)) return undefined;
-    if (now !== this.#now || attributes !== this.#attributes) {
-      this.#middle = `${this.#beforeTime}${timeStamp(now)}${this.#afterTime}${attributes}"data":`;
-      this.#now = now;
-      this.#attributes = attributes;
-    }
+    this.#stamp(now, attributes);
     return `${START}${id}${this.#middle}${json}}\n`;
+  }
+
+  /**
+   * Writes the same text where it is to be, if its data are a flat object of ASCII (flat-json.ts).
+   * @returns where it ends; 0 when there is not room for whatever it could be, or `text()` is needed. What is behind `at`
+   *   has been written over then
+   */
+  write(id: UlidParts, now: number, attributes: string, data: unknown, room: TextRoom, at: number): number {
+    this.#stamp(now, attributes);
+    const { stem, tail } = id;
+    if (this.#head === undefined || stem !== this.#stem) {
+      this.#head = Buffer.from(`${START}${stem}${tail}${this.#middle}`);
+      this.#stem = stem;
+    }
+    const tailAt = at + START.length + stem.length;
+    const dataAt = at + this.#head.length;
+    if (dataAt > room.bytes.length) return 0;
+    room.bytes.set(this.#head, at);
+    for (let i = 0; i < tail.length; i++) room.bytes[tailAt + i] = tail.charCodeAt(i);
+    const dataEnd = writeFlatData(data, room, dataAt);
+    if (dataEnd === 0) return 0;
+    room.bytes[dataEnd] = CLOSING_BRACE;
+    room.bytes[dataEnd + 1] = NEWLINE;
+    return dataEnd + 2;
+  }
+
+  #stamp(now: number, attributes: string): void {
+    if (now === this.#now && attributes === this.#attributes) return;
+    this.#middle = `${this.#beforeTime}${timeStamp(now)}${this.#afterTime}${attributes}"data":`;
+    this.#now = now;
+    this.#attributes = attributes;
+    this.#head = undefined;
   }
 }
 
 const START = `{"specversion":"1.0","id":"`;
+/** Among the last 0, 1, 2 and 3 characters of `"data":`. */
+const QUOTES_BEFORE_DATA = [0, 0, 1, 1] as const;
+const CLOSING_BRACE = 0x7d;
+const NEWLINE = 0x0a;
 
 /** The type of what a responder answers. */
 export function replyTypeOf(type: string): string {
@@ -81,5 +116,15 @@ function jsonOf(data: unknown): string | undefined {
     return text === "{}" ? undefined : text.slice(`{"data":`.length, -1);
   } catch {
     return undefined;
+  }
+}
+
+/** 0 for whatever is not flat, or throws. */
+function writeFlatData(data: unknown, room: TextRoom, at: number): number {
+  try {
+    const isObject = typeof data === "object" && data !== null && (data as { toJSON?: unknown }).toJSON === undefined;
+    return isObject ? writeFlatJson(data, room, at, QUOTES_BEFORE_DATA) : 0;
+  } catch {
+    return 0;
   }
 }

@@ -19,7 +19,14 @@ export { Deadlines, type Due } from "./deadlines.js";
 export { failureText, thrownText } from "./channel/failure-text.js";
 export { isAsyncIterable, isThenable } from "./channel/iterable.js";
 export { Refusals } from "./channel/refusals.js";
-export type { ChannelHost, ClosableChannel, EnvelopeReader, EnvelopeWriter, WrittenEnvelope } from "./channel/host.js";
+export type {
+  ChannelHost,
+  ClosableChannel,
+  EnvelopeReader,
+  EnvelopeRoom,
+  EnvelopeWriter,
+  WrittenEnvelope,
+} from "./channel/host.js";
 export type { ChannelCounters, ChannelDescription } from "./channel/ledger.js";
 export type { PendingClient, PendingPipe, PendingPipes, PendingServer } from "./channel/pending-channels.js";
 export type {

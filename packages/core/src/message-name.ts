@@ -81,6 +81,11 @@ function pairOf(number: number): string {
   return (PAIR_TEXTS[number] ??= encodeTime(number, PAIR_LENGTH));
 }
 
+export interface UlidParts {
+  readonly stem: string;
+  readonly tail: string;
+}
+
 /** Makes the ids and file names of one publisher: each sorts after the one before, also when the clock steps back. */
 export class NameSource {
   readonly #random = new RandomText();
@@ -101,6 +106,12 @@ export class NameSource {
    * @param nowMs in ms since 1970
    */
   ulid(nowMs: number = Date.now()): string {
+    const { stem, tail } = this.ulidInParts(nowMs);
+    return stem + tail;
+  }
+
+  /** The same, not put together: its last two characters, and those before, which most ULIDs share with the one before. */
+  ulidInParts(nowMs: number): UlidParts {
     const isLater = nowMs > this.#lastMs;
     if (isLater) this.#setTime(nowMs);
     if (++this.#count >= PAIRS) {
@@ -108,7 +119,7 @@ export class NameSource {
       this.#count = 0;
       this.#stem = this.#time + this.#restHead;
     } else if (isLater) this.#stem = this.#time + this.#restHead;
-    return this.#stem + pairOf(this.#count);
+    return { stem: this.#stem, tail: pairOf(this.#count) };
   }
 
   #setTime(ms: number): void {

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import type { Cause } from "#core/context.js";
 import { composeEnvelope, isJson } from "#core/envelope.js";
 import { attributesOf, EnvelopeFrame, replyTypeOf } from "#core/envelope-frame.js";
+import { textRoom } from "#core/flat-json.js";
+import { NameSource } from "#core/message-name.js";
 
 const ID = "01JQ6T8Z1V4M9X7C2B5N8K3D6F";
 const SOURCE = "/agents/alice";
@@ -73,6 +75,41 @@ for (const [what, data] of WRITABLE) {
     assert.equal(shortWay(data), longWay(data));
   });
 }
+
+const ROOM = textRoom(64 * 1024);
+const PARTS = { stem: ID.slice(0, -2), tail: ID.slice(-2) };
+
+/** The same, written where it is to be. */
+function writtenWay(data: unknown, at: number, now = NOW, parts = PARTS): string | undefined {
+  const end = FRAME.write(parts, now, "", data, ROOM, at);
+  return end === 0 ? undefined : ROOM.bytes.toString("utf8", at, end);
+}
+
+test("what is written where it is to be is the same text, if it is written", () => {
+  let written = 0;
+  for (const [what, data] of [...WRITABLE, ["flat", { a: 1, b: "two", c: true }] as const]) {
+    for (const at of [0, 1, 2, 3]) {
+      const text = writtenWay(data, at);
+      if (text === undefined) continue;
+      assert.equal(text, longWay(data), what);
+      written++;
+    }
+  }
+  // What is flat: the empty object, the getter, the names of attributes, the one without odd members …
+  assert.ok(written >= 4 * 4, String(written));
+  assert.equal(writtenWay({ a: 1 }, ROOM.bytes.length - 10), undefined);
+});
+
+test("ids and times that change from one message to the next are the message's own", () => {
+  const names = new NameSource();
+  for (let i = 0; i < 5_000; i++) {
+    const now = NOW + (i >> 3);
+    const parts = names.ulidInParts(now);
+    const text = writtenWay({ i }, i % 7, now, parts) ?? "";
+    const { id, time, data } = JSON.parse(text) as { id: string; time: string; data: unknown };
+    assert.deepEqual([id, time, data], [parts.stem + parts.tail, new Date(now).toISOString(), { i }]);
+  }
+});
 
 test("the short way writes the same times, however they follow each other", () => {
   const times = [NOW, NOW + 1, NOW - 7_004, NOW + 60_000, 0, 999, 1_000, NOW, Date.parse("9999-12-31T23:59:59.999Z")];

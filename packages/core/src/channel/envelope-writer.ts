@@ -8,7 +8,7 @@ import type { Spool } from "../spool.js";
 import { isTopic } from "../topics.js";
 import { whenReady } from "../when-ready.js";
 import type { SendOptions } from "./channel.js";
-import type { EnvelopeWriter, WrittenEnvelope } from "./host.js";
+import type { EnvelopeRoom, EnvelopeWriter, WrittenEnvelope } from "./host.js";
 
 // prettier-ignore
 const OPTIONS: ReadonlySet<string> = new Set([
@@ -44,9 +44,30 @@ export class AddressedEnvelopeWriter implements EnvelopeWriter {
     return this.#writePlain(data, options) ?? this.#compose(data, options);
   }
 
+  writeInto(room: EnvelopeRoom, data: unknown): string | undefined {
+    const now = Date.now();
+    const attributes = this.#attributesOfPlain(data, DIRECT_TOPIC, now);
+    if (attributes === undefined) return undefined;
+    const id = this.#spool.names.ulidInParts(now);
+    const end = this.#frame.write(id, now, attributes, data, room, room.end);
+    if (end === 0 || end - room.end > this.#spool.limits.maxEnvelopeBytes) return undefined;
+    room.end = end;
+    return id.stem + id.tail;
+  }
+
   #writePlain(data: unknown, options: SendOptions): WrittenEnvelope | undefined {
     for (const name in options) if (name !== "topic" && name !== "signal") return undefined;
-    const topic = options.topic ?? DIRECT_TOPIC;
+    const now = Date.now();
+    const attributes = this.#attributesOfPlain(data, options.topic ?? DIRECT_TOPIC, now);
+    if (attributes === undefined) return undefined;
+    const id = this.#spool.names.ulid(now);
+    const text = this.#frame.text(id, now, attributes, data);
+    if (text === undefined || text.length * BYTES_OF_CHARACTER > this.#spool.limits.maxEnvelopeBytes) return undefined;
+    return { id, text };
+  }
+
+  /** Sees to the frame as well. @returns undefined for what only the composer makes, or refuses */
+  #attributesOfPlain(data: unknown, topic: string, now: number): string | undefined {
     if (!this.#gate.isOpen || !isJson(data) || this.#spool.schemas.knows(topic)) return undefined;
     const cause = currentCause() ?? this.#cause;
     if (cause !== undefined && cause.hops >= this.#spool.limits.maxHops) return undefined;
@@ -55,13 +76,7 @@ export class AddressedEnvelopeWriter implements EnvelopeWriter {
       this.#topic = topic;
       this.#frame = new EnvelopeFrame(this.#spool.source, topic, topic, this.#to);
     }
-    const now = Date.now();
-    const attributes = attributesOf(now, cause, undefined, undefined);
-    if (attributes === undefined) return undefined;
-    const id = this.#spool.names.ulid(now);
-    const text = this.#frame.text(id, now, attributes, data);
-    if (text === undefined || text.length * BYTES_OF_CHARACTER > this.#spool.limits.maxEnvelopeBytes) return undefined;
-    return { id, text };
+    return attributesOf(now, cause, undefined, undefined);
   }
 
   #compose(data: unknown, options: SendOptions): WrittenEnvelope | Promise<WrittenEnvelope> {

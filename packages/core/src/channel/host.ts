@@ -4,6 +4,7 @@ import type { Sender, Verdict } from "../deliver/judge.js";
 import type { Directory } from "../directory.js";
 import type { BusError } from "../errors.js";
 import type { FileSystem } from "../file-system.js";
+import type { TextRoom } from "../flat-json.js";
 import type { Presence } from "../presence.js";
 import type { PublishOptions, PublishResult } from "../publish/publish-options.js";
 import type { SpoolLimits } from "../spool.js";
@@ -119,10 +120,22 @@ export interface WrittenEnvelope {
   readonly text: string;
 }
 
+/** Where envelopes are written one behind the other. */
+export interface EnvelopeRoom extends TextRoom {
+  /** Behind the last one. */
+  end: number;
+}
+
 /** Makes envelopes of what is sent, and refuses what no receiver would take. */
 export interface EnvelopeWriter {
   /** @returns a promise only where a schema has to be read first @throws as `SendingEnd.send` */
   write(data: unknown, options?: SendOptions): WrittenEnvelope | Promise<WrittenEnvelope>;
+  /**
+   * Writes an envelope as bytes, and moves the end of the room behind it. Runs the getters of the data, so the room has to be left alone
+   * until this returns.
+   * @returns its id; undefined when it takes `write()` to make it, or refuse it, or there is not room for whatever it could be
+   */
+  writeInto(room: EnvelopeRoom, data: unknown): string | undefined;
 }
 
 /** Reads lines, all from one verified sender, to this account. Knows the line before, so there is one for each channel. */

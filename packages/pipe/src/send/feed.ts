@@ -1,14 +1,14 @@
-import type { ChannelHost, Sent } from "@agentbus/core";
+import type { ChannelHost, EnvelopeWriter, Sent } from "@agentbus/core";
 import type { WritingEnds } from "./offered-fifo.js";
 import { Outflow } from "./outflow.js";
-import type { Letter, WaitingRoom } from "./waiting-room.js";
+import { promised, type Letter, type WaitingRoom } from "./waiting-room.js";
 
 /** Each time after so many messages that found room at once, the event loop gets a turn. */
 const BREATHE_AFTER = 256;
 
 export interface FeedEvents {
-  /** So many letters, with so many characters, are in the pipe. */
-  readonly onAccepted: (letters: number, characters: number) => void;
+  /** So many letters, with so many bytes, are in the pipe. */
+  readonly onAccepted: (letters: number, bytes: number) => void;
   /** Nothing waits, and nothing is under way. */
   readonly onEmpty: () => void;
   /** The receiver is gone. What it had not read, so many letters, is in front of the waiting room again, and then what was under way. */
@@ -18,13 +18,18 @@ export interface FeedEvents {
 /**
  * Feeds a pipe that a receiver has taken up. The first letter of a tick goes in at once, because it may be the only one. What follows in the
  * same tick was sent by somebody who did not wait, and goes in together with a microtask: one write(2) for many.
+ *
+ * Letters go in in this order: the one that is under way, those that are composed, those in the waiting room.
  */
 export class Feed {
   readonly #outflow: Outflow;
   readonly #room: WaitingRoom;
   readonly #events: FeedEvents;
-  /** Those of which the pipe may have a part. */
-  #underWay: readonly Letter[] = [];
+  /** That of which the pipe may have a part. Has no text if it was composed. */
+  #underWay: Letter | undefined;
+  /** Without texts: their frames stand where they go into the pipe from. */
+  #composed: Letter[] = [];
+  #isComposing = false;
   /** A letter has found room, and nobody else has had a turn since. */
   #isBurst = false;
   /** Characters that came since the last look for room. */
@@ -42,39 +47,97 @@ export class Feed {
   }
 
   get isEmpty(): boolean {
-    return this.#underWay.length === 0;
+    return this.#underWay === undefined && this.#composed.length === 0;
+  }
+
+  /**
+   * Hands in a message without options, if it is of the usual kind: it is written where it goes into the pipe from, and has neither a text
+   * nor a place in the waiting room.
+   * @returns undefined when it takes the writer's text and `put()`; then nothing has happened
+   */
+  compose(writer: EnvelopeWriter, data: unknown): Promise<Sent> | undefined {
+    if (this.#isComposing) return undefined;
+    if (this.#outflow.isShortOfRoom) this.#makeRoom();
+    if (!this.#room.isEmpty) return undefined;
+    const before = this.#outflow.unsentBytes;
+    // The data may have getters, and these may send, or close. What they send has to wait until this one is written.
+    this.#isComposing = true;
+    let id: string | undefined;
+    try {
+      id = this.#outflow.compose(writer, data);
+    } finally {
+      this.#isComposing = false;
+      if (id === undefined) this.#catchUp();
+    }
+    if (id === undefined || this.#isOver) return undefined;
+    if (this.#isFirst) {
+      this.#beginBurst();
+      if (this.#outflow.pushComposed(1) === 1) return this.#acceptedAtOnce(id);
+      const { letter, sent } = promised(id, "");
+      this.#stopAt([letter]);
+      return sent;
+    }
+    const { letter, sent } = promised(id, "");
+    this.#composed.push(letter);
+    this.#notice(this.#outflow.unsentBytes - before);
+    return sent;
   }
 
   /** Hands a letter in, behind those that wait. @throws BusError ERR_BACKLOG */
   put(id: string, text: string, signal: AbortSignal | undefined): Promise<Sent> {
-    const outflow = this.#outflow;
-    if (this.#isBurst || !outflow.isReady || !this.#room.isEmpty) {
+    if (!this.#isFirst || !this.#room.isEmpty) {
       const sent = this.#room.enter(id, text, signal, this.#events.onEmpty);
-      if (!this.#isBurst) this.flush();
-      else if ((this.#since += text.length) >= outflow.portion) this.#pushOn();
+      if (this.#isBurst) this.#notice(text.length);
+      else this.flush();
       return sent;
     }
+    this.#beginBurst();
+    if (this.#outflow.push(text, 1) === 1) return this.#acceptedAtOnce(id);
+    const { letter, sent } = this.#room.write(id, text, signal);
+    this.#stopAt([letter]);
+    return sent;
+  }
+
+  /** Whether what comes now is the first of its tick, and nothing is under way nor being written. */
+  get #isFirst(): boolean {
+    return !this.#isBurst && !this.#isComposing && this.#outflow.isReady;
+  }
+
+  #beginBurst(): void {
     this.#isBurst = true;
     void SETTLED.then(this.#endBurst);
-    if (outflow.push(text, 1) === 1) {
-      this.#events.onAccepted(1, text.length);
-      return ++this.#count % BREATHE_AFTER === 0 ? nextTurn({ id }) : Promise.resolve({ id });
-    }
-    const { letter, sent } = this.#room.write(id, text, signal);
-    this.#stopAt([letter], 0);
-    return sent;
+  }
+
+  #acceptedAtOnce(id: string): Promise<Sent> {
+    this.#events.onAccepted(1, this.#outflow.takeCount());
+    return ++this.#count % BREATHE_AFTER === 0 ? nextTurn({ id }) : Promise.resolve({ id });
+  }
+
+  /** Nothing was written after all: what came meanwhile need not wait for it. */
+  #catchUp(): void {
+    if (!this.#isBurst && !this.#isOver && !this.#room.isEmpty) this.flush();
+  }
+
+  #makeRoom(): void {
+    this.#pushComposed();
+    if (this.isEmpty && this.#outflow.isReady) this.#outflow.makeRoom();
   }
 
   /** Puts in what waits, as far as there is room. */
   flush(): void {
+    if (this.#isComposing) return;
+    this.#pushComposed();
     while (!this.#room.isEmpty) {
       if (!this.#outflow.isReady) return;
       const letters = this.#room.take(this.#outflow.portion);
       let text = "";
       for (const letter of letters) text += letter.text;
       const count = this.#outflow.push(text, letters.length);
-      if (count < letters.length) return this.#stopAt(letters, count);
-      this.#settle(letters, text.length);
+      if (count < letters.length) {
+        this.#settle(letters.slice(0, count));
+        return this.#stopAt(letters.slice(count));
+      }
+      this.#settle(letters);
     }
     this.#events.onEmpty();
   }
@@ -87,8 +150,8 @@ export class Feed {
   /** What is in the pipe stays there. */
   close(error: unknown): void {
     this.#isOver = true;
-    for (const { reject } of this.#underWay) reject?.(error);
-    this.#underWay = [];
+    for (const { reject } of [...this.#takeUnderWay(), ...this.#composed]) reject?.(error);
+    this.#composed = [];
     this.#outflow.close();
   }
 
@@ -100,6 +163,11 @@ export class Feed {
     if (!this.#isOver) this.#outflow.wait();
   };
 
+  /** So many characters have come. */
+  #notice(characters: number): void {
+    if (this.#isBurst && (this.#since += characters) >= this.#outflow.portion) this.#pushOn();
+  }
+
   /** The receiver may have made room meanwhile, of which the event loop had no turn to tell. */
   #pushOn(): void {
     this.#since = 0;
@@ -108,25 +176,39 @@ export class Feed {
     else if (this.#outflow.isBroken) this.#break();
   }
 
-  /** @param count of the letters that are in the pipe; the next one found no room, or no reader */
-  #stopAt(letters: readonly Letter[], count: number): void {
-    const accepted = letters.slice(0, count);
-    this.#underWay = letters.slice(count, count + 1);
-    this.#room.putBack(letters.slice(count + 1));
-    this.#settle(accepted, charactersOf(accepted));
+  #pushComposed(): void {
+    const letters = this.#composed;
+    if (letters.length === 0 || !this.#outflow.isReady) return;
+    const count = this.#outflow.pushComposed(letters.length);
+    this.#composed = letters.slice(count);
+    this.#settle(count === letters.length ? letters : letters.slice(0, count));
+    if (this.#outflow.isBroken) return this.#break();
+    if (count === letters.length) return;
+    this.#underWay = this.#composed.shift();
+    if (!this.#isBurst) this.#outflow.wait();
+  }
+
+  /** @param letters of which the first found no room, or no reader */
+  #stopAt(letters: readonly Letter[]): void {
+    this.#underWay = letters[0];
+    this.#room.putBack(letters.slice(1));
     if (this.#outflow.isBroken) this.#break();
     else if (!this.#isBurst) this.#outflow.wait();
   }
 
   #written(): void {
-    const letters = this.#underWay;
-    this.#underWay = [];
-    this.#settle(letters, charactersOf(letters));
+    this.#settle(this.#takeUnderWay());
     this.flush();
   }
 
-  #settle(letters: readonly Letter[], characters: number): void {
-    this.#events.onAccepted(letters.length, characters);
+  #takeUnderWay(): readonly Letter[] {
+    const letter = this.#underWay;
+    this.#underWay = undefined;
+    return letter === undefined ? [] : [letter];
+  }
+
+  #settle(letters: readonly Letter[]): void {
+    this.#events.onAccepted(letters.length, this.#outflow.takeCount());
     for (const { id, resolve } of letters) resolve?.({ id });
   }
 
@@ -134,16 +216,21 @@ export class Feed {
     if (this.#isOver) return;
     this.#isOver = true;
     const unread = this.#outflow.unread();
+    const unsent = this.#takeUnsent();
     this.#outflow.close();
     const again = unread.map((text): Letter => ({ id: "", text, resolve: undefined, reject: undefined }));
-    this.#room.putBack([...again, ...this.#underWay]);
-    this.#underWay = [];
+    this.#room.putBack([...again, ...unsent]);
     this.#events.onBroken(unread.length);
   }
-}
 
-function charactersOf(letters: readonly Letter[]): number {
-  return letters.reduce((sum, { text }) => sum + text.length, 0);
+  /** What is under way, and what is composed, with their texts. */
+  #takeUnsent(): Letter[] {
+    const letters = [...this.#takeUnderWay(), ...this.#composed];
+    this.#composed = [];
+    if (letters.every(({ text }) => text !== "")) return letters;
+    const texts = this.#outflow.unsent();
+    return letters.map((letter, i) => ({ ...letter, text: texts[i] ?? "" }));
+  }
 }
 
 const SETTLED = Promise.resolve();

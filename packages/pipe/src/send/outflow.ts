@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { Socket } from "node:net";
-import type { ChannelHost } from "@agentbus/core";
+import type { ChannelHost, EnvelopeWriter } from "@agentbus/core";
 import type { WritingEnds } from "./offered-fifo.js";
 import { RecentFrames } from "./recent-frames.js";
 
@@ -33,9 +33,11 @@ export class Outflow {
   readonly #socket: Socket;
   readonly #events: OutflowEvents;
   readonly #recent: RecentFrames;
-  /** Of the frame that is under way: what is not in the pipe yet. It lies where it was encoded, because nothing else is meanwhile. */
+  /** Of the frame that is under way: what is not in the pipe yet. It lies where it was encoded or composed; others are composed behind it. */
   #rest: Buffer | undefined;
   #frameBytes = 0;
+  /** See `takeCount()`, in bytes. */
+  #sent = 0;
   #isWaiting = false;
   #isBroken = false;
 
@@ -62,14 +64,64 @@ export class Outflow {
 
   /**
    * Puts frames into the pipe, as many as find room. The first one that does not is under way then, unless the pipe is broken:
-   * `retry()` and `wait()` get it in.
-   * @param text of whole frames @param count of them @returns how many are in the pipe
+   * `retry()` and `wait()` get it in. Only when nothing is left that was composed.
+   * @param text of whole frames @param count of them @returns how many are in the pipe; the others are not here any more
    */
   push(text: string, count: number): number {
-    const { bytes, start, end } = this.#recent.encode(text);
+    this.#recent.encode(text);
+    const pushed = this.#push(count);
+    if (pushed < count) this.#recent.forgetAllBut(this.#frameBytes);
+    return pushed;
+  }
+
+  /**
+   * Writes an envelope where it goes into the pipe from, behind the frame that is under way and those that were composed before.
+   * @returns as `EnvelopeWriter.writeInto`
+   */
+  compose(writer: EnvelopeWriter, data: unknown): string | undefined {
+    return writer.writeInto(this.#recent.room, data);
+  }
+
+  /** Whether it may be too short for the next few. */
+  get isShortOfRoom(): boolean {
+    return this.#recent.isShort;
+  }
+
+  /** Makes room for what is composed; to be called when all that was before is in the pipe. */
+  makeRoom(): void {
+    this.#recent.begin();
+  }
+
+  /** Puts into the pipe what was composed, so many frames, as `push()` does. @returns how many are in it; the others stay composed */
+  pushComposed(count: number): number {
+    return this.#push(count);
+  }
+
+  /** How much is encoded or composed, and not in the pipe. */
+  get unsentBytes(): number {
+    const { start, end } = this.#recent.unsent;
+    return end - start;
+  }
+
+  /** The frames that are encoded or composed, and not in the pipe: first the one that is under way, if any is. */
+  unsent(): string[] {
+    const { bytes, start, end } = this.#recent.unsent;
+    return start === end ? [] : bytes.toString("utf8", start, end).split(/(?<=\n)/);
+  }
+
+  /** How many bytes of whole frames went into the pipe since this was asked last. */
+  takeCount(): number {
+    const sent = this.#sent;
+    this.#sent = 0;
+    return sent;
+  }
+
+  #push(count: number): number {
+    const { bytes, start, end } = this.#recent.unsent;
+    this.#frameBytes = 0;
     const written = this.#write(bytes, start, end - start);
     if (start + written < end) return this.#isBroken ? 0 : this.#pushPart(bytes, start, start + written);
-    this.#recent.keep(written);
+    this.#keep(written);
     return count;
   }
 
@@ -85,10 +137,15 @@ export class Outflow {
       frameAt = end;
       count++;
     }
-    this.#recent.keep(frameAt - start);
+    this.#keep(frameAt - start);
     this.#frameBytes = end - frameAt;
     this.#rest = bytes.subarray(writtenEnd, end);
     return count;
+  }
+
+  #keep(length: number): void {
+    this.#recent.keep(length);
+    this.#sent += length;
   }
 
   /** Tries again to write what is left of the frame that is under way. @returns whether it is in the pipe now; then `onWritten` is not called */
@@ -117,7 +174,7 @@ export class Outflow {
 
   #end(): void {
     this.#rest = undefined;
-    this.#recent.keep(this.#frameBytes);
+    this.#keep(this.#frameBytes);
   }
 
   /**

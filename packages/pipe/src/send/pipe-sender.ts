@@ -43,6 +43,7 @@ export class PipeSender implements Pipe {
   readonly #writer: EnvelopeWriter;
   readonly #fallback: NonNullable<PipeOptions["fallback"]>;
   readonly #room: WaitingRoom;
+  readonly #isTimed: boolean;
   readonly #detour: SpoolDetour;
   readonly #counters: ChannelCounters;
   readonly #closing = new AbortController();
@@ -66,6 +67,7 @@ export class PipeSender implements Pipe {
     this.#writer = writer;
     this.#fallback = options.fallback ?? "wait";
     this.#room = new WaitingRoom(target.address, options.timeoutMs);
+    this.#isTimed = options.timeoutMs !== undefined;
     this.#detour = new SpoolDetour(host);
     this.#counters = host.show({ kind: "pipe", role: "sender", peer: target.user });
     const forget = host.keep(this);
@@ -90,6 +92,8 @@ export class PipeSender implements Pipe {
   send(data: unknown, options?: SendOptions): Promise<Sent> {
     try {
       if (this.#isDraining) throw this.#closedError();
+      const composed = options === undefined && !this.#isTimed ? this.#feed?.compose(this.#writer, data) : undefined;
+      if (composed !== undefined) return composed;
       const signal = options?.signal;
       signal?.throwIfAborted();
       const written = this.#writer.write(data, options);
@@ -174,7 +178,7 @@ export class PipeSender implements Pipe {
   #startFeeding(ends: WritingEnds): void {
     this.stats.connections++;
     this.#feed = new Feed(this.#host, ends, this.#room, {
-      onAccepted: (letters, characters) => this.#countSent(letters, characters),
+      onAccepted: (letters, bytes) => this.#countSent(letters, bytes),
       onEmpty: this.#onGone,
       onBroken: (unread) => this.#break(unread),
     });
@@ -204,11 +208,11 @@ export class PipeSender implements Pipe {
     if (!this.#room.isEmpty) this.#drive();
   }
 
-  #countSent(letters: number, characters: number): void {
+  #countSent(letters: number, bytes: number): void {
     this.stats.sent += letters;
-    this.stats.bytes += characters;
+    this.stats.bytes += bytes;
     this.#counters.messages += letters;
-    this.#counters.bytes += characters;
+    this.#counters.bytes += bytes;
   }
 
   #refuse(errorOf: () => unknown): void {

@@ -1,12 +1,22 @@
+import type { EnvelopeRoom } from "@agentbus/core";
+
 /** Frames are encoded in chunks of so many bytes, or in one of their own if they are larger. */
 const CHUNK_BYTES = 256 * 1024;
+/** A chunk that has less is left, with that much unused. */
+const SHORT_BYTES = 16 * 1024;
 const BYTES_OF_CHARACTER = 3;
 const NEWLINE = 0x0a;
 
-interface Chunk {
-  readonly bytes: Buffer;
-  /** Of those, taken. */
+interface Chunk extends EnvelopeRoom {
+  /** Up to here it is kept; what is between this and the end is not in the pipe yet. */
   used: number;
+}
+
+/** Bytes of whole frames. */
+export interface Frames {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
 }
 
 /**
@@ -19,7 +29,7 @@ export class RecentFrames {
   readonly #chunks: Chunk[] = [];
   /** Whose frames are all out of the pipe. */
   #spare: Chunk | undefined;
-  #last: Chunk = { bytes: Buffer.alloc(0), used: 0 };
+  #last = chunkOf(0);
   /** In all chunks but the last. */
   #before = 0;
 
@@ -28,20 +38,49 @@ export class RecentFrames {
     this.#capacity = capacity;
   }
 
-  /** Encodes whole frames behind those that are kept. Until `keep()` they are only there for now. @returns where they are */
-  encode(text: string): { readonly bytes: Buffer; readonly start: number; readonly end: number } {
+  /** Where frames may be composed, behind those that are kept and those that are not in the pipe yet. */
+  get room(): EnvelopeRoom {
+    return this.#last;
+  }
+
+  get isShort(): boolean {
+    return this.#last.bytes.length - this.#last.end < SHORT_BYTES;
+  }
+
+  /** Begins another chunk; to be called when all that was before is in the pipe. */
+  begin(bytes = CHUNK_BYTES): void {
+    this.#before += this.#last.used;
+    while (this.#chunks.length > 0 && this.#before - (this.#chunks[0] as Chunk).used >= this.#capacity) this.#drop();
+    const spare = bytes <= CHUNK_BYTES ? this.#spare : undefined;
+    if (spare !== undefined) this.#spare = undefined;
+    this.#last = spare ?? chunkOf(Math.max(bytes, CHUNK_BYTES));
+    this.#chunks.push(this.#last);
+  }
+
+  /** What was encoded or composed, and is not in the pipe. */
+  get unsent(): Frames {
+    const { bytes, used, end } = this.#last;
+    return { bytes, start: used, end };
+  }
+
+  /** Encodes whole frames behind those that are kept; to be called when all that was before is in the pipe. */
+  encode(text: string): void {
     const room = this.#last.bytes.length - this.#last.used;
     if (text.length * BYTES_OF_CHARACTER > room) {
       const length = Buffer.byteLength(text);
-      if (length > room) this.#begin(length);
+      if (length > room) this.begin(length);
     }
-    const { bytes, used } = this.#last;
-    return { bytes, start: used, end: used + bytes.write(text, used) };
+    this.#last.end = this.#last.used + this.#last.bytes.write(text, this.#last.used);
   }
 
-  /** So many further bytes of what was encoded last are in the pipe, all of them of whole frames. */
+  /** So many of the bytes that were unsent are in the pipe, all of them of whole frames. */
   keep(length: number): void {
     this.#last.used += length;
+  }
+
+  /** Of what is unsent, all but the first bytes is not to be sent from here. */
+  forgetAllBut(length: number): void {
+    this.#last.end = this.#last.used + length;
   }
 
   /** The last `count` frames, the oldest first; fewer when there are not so many. */
@@ -57,20 +96,16 @@ export class RecentFrames {
     return frames.reverse();
   }
 
-  #begin(bytes: number): void {
-    this.#before += this.#last.used;
-    while (this.#chunks.length > 0 && this.#before - (this.#chunks[0] as Chunk).used >= this.#capacity) this.#drop();
-    const spare = bytes <= CHUNK_BYTES ? this.#spare : undefined;
-    if (spare !== undefined) this.#spare = undefined;
-    this.#last = spare ?? { bytes: Buffer.allocUnsafeSlow(Math.max(bytes, CHUNK_BYTES)), used: 0 };
-    this.#chunks.push(this.#last);
-  }
-
   #drop(): void {
     const chunk = this.#chunks.shift() as Chunk;
     this.#before -= chunk.used;
     if (chunk.bytes.length > CHUNK_BYTES) return;
-    chunk.used = 0;
+    chunk.used = chunk.end = 0;
     this.#spare = chunk;
   }
+}
+
+function chunkOf(length: number): Chunk {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  return { bytes, words: new Int32Array(bytes.buffer, 0, length >> 2), end: 0, used: 0 };
 }

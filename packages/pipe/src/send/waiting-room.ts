@@ -17,9 +17,24 @@ export interface Letter {
   readonly reject: ((error: unknown) => void) | undefined;
 }
 
-interface PromisedLetter extends Letter {
+export interface PromisedLetter extends Letter {
   resolve: (sent: Sent) => void;
   reject: (error: unknown) => void;
+}
+
+/** A letter, and what its sender waits for. */
+export interface Promised {
+  readonly letter: PromisedLetter;
+  readonly sent: Promise<Sent>;
+}
+
+export function promised(id: string, text: string): Promised {
+  const letter: PromisedLetter = { id, text, resolve: noop, reject: noop };
+  const sent = new Promise<Sent>((resolve, reject) => {
+    letter.resolve = resolve;
+    letter.reject = reject;
+  });
+  return { letter, sent };
 }
 
 /** What waits for room or for a receiver, in order. Its size has bounds, for callers who do not wait. */
@@ -62,19 +77,10 @@ export class WaitingRoom {
    * A letter that is not here, but under way. Once the pipe has a part of it, it cannot be taken back any more: its sender is told so
    * when the time is over, and it is delivered all the same.
    */
-  write(
-    id: string,
-    text: string,
-    signal: AbortSignal | undefined,
-    onGone: () => void = noop,
-  ): { readonly letter: Letter; readonly sent: Promise<Sent> } {
-    const letter: PromisedLetter = { id, text, resolve: noop, reject: noop };
-    const sent = new Promise<Sent>((resolve, reject) => {
-      letter.resolve = resolve;
-      letter.reject = reject;
-    });
-    if (signal !== undefined || this.#timeoutMs !== undefined) this.#watch(letter, signal, onGone);
-    return { letter, sent };
+  write(id: string, text: string, signal: AbortSignal | undefined, onGone: () => void = noop): Promised {
+    const written = promised(id, text);
+    if (signal !== undefined || this.#timeoutMs !== undefined) this.#watch(written.letter, signal, onGone);
+    return written;
   }
 
   #watch(letter: PromisedLetter, signal: AbortSignal | undefined, onGone: () => void): void {
