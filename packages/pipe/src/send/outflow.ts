@@ -99,8 +99,7 @@ export class Outflow {
 
   /** How much is encoded or composed, and not in the pipe. */
   get unsentBytes(): number {
-    const { start, end } = this.#recent.unsent;
-    return end - start;
+    return this.#recent.unsentBytes;
   }
 
   /** The frames that are encoded or composed, and not in the pipe: first the one that is under way, if any is. */

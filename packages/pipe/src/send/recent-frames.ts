@@ -63,6 +63,10 @@ export class RecentFrames {
     return { bytes, start: used, end };
   }
 
+  get unsentBytes(): number {
+    return this.#last.end - this.#last.used;
+  }
+
   /** Encodes whole frames behind those that are kept; to be called when all that was before is in the pipe. */
   encode(text: string): void {
     const room = this.#last.bytes.length - this.#last.used;
