@@ -132,6 +132,7 @@ export class Consumer {
     if (this.#isStopped) return;
     if (!this.#directories.isInPlace()) return this.fail(this.#removed());
     if (this.#options.isShared || this.#hasLeftClaims) this.#recover();
+    if (this.#options.isShared) removeOrphanedNotes(this.#spool, this.#directories, false);
     this.#tallyKeeper.look();
     if (this.#pending.hasChanged()) this.wake();
     if (this.#taker.streams.tick()) this.#alarm.ring();
