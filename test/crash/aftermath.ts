@@ -46,7 +46,7 @@ export async function restartAndDrain(stage: Stage): Promise<void> {
       ),
     );
     const dirs = () => subscriptionDirs(stage.spoolPath).filter((dir) => !/~(?:tmp|reply)-/.test(dir));
-    await until(() => dirs().every((dir) => UNSETTLED_PLACES.every((part) => isDone(join(dir, part)))));
+    await until(() => dirs().every(isDrained));
     for (const { stats } of subscriptions) assert.deepEqual(stats.refused, {}, "something was not fit to be delivered");
   } finally {
     await bus.close();
@@ -118,9 +118,10 @@ function visible(dir: string): string[] {
   return fs.readdirSync(dir).filter((name) => !name.startsWith("."));
 }
 
-function isDone(dir: string): boolean {
+/** Whether a subscription has nothing to be handled, nor in work. Notes whose file is gone may be there, for a minute. */
+export function isDrained(dir: string): boolean {
   try {
-    return visible(dir).every((name) => name.endsWith(".progress"));
+    return UNSETTLED_PLACES.every((part) => visible(join(dir, part)).every((name) => name.endsWith(".progress")));
   } catch {
     return false; // it is being removed
   }

@@ -1,22 +1,23 @@
 import assert from "node:assert/strict";
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import fs from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createBus } from "#core/open-bus.js";
 import { createSpool } from "#core/create-spool.js";
-import { UNSETTLED_PLACES, until } from "../support/personal-spool.js";
+import { until } from "../support/personal-spool.js";
 import {
   assertNothingHalfVisible,
   assertNothingLeft,
   assertNothingLost,
+  isDrained,
   readNotes,
   subscriptionDirs,
 } from "./aftermath.js";
 import type { CampaignTask, Role } from "./campaign-process.js";
 import type { Note } from "./journal.js";
+import { later } from "./scenarios.js";
 
 const PROCESS = fileURLToPath(new URL("campaign-process.js", import.meta.url));
 const CAST: readonly Role[] = ["publisher", "publisher", "durable", "shared", "shared", "queue", "queue", "inbox"];
@@ -51,7 +52,7 @@ export async function runCampaign(dir: string, kills: number): Promise<CampaignR
     };
     await Promise.all(actors.map(dieOnAndOn));
     for (const actor of actors) if (actor.role === "publisher") await actor.stop();
-    await until(() => isDrained(spoolPath), 60_000);
+    await until(() => subscriptionDirs(spoolPath).every(isDrained), 60_000);
     for (const actor of actors) if (actor.role !== "publisher") await actor.stop();
   } finally {
     for (const actor of actors) actor.kill();
@@ -129,17 +130,12 @@ class Actor {
   }
 }
 
-/** What a process of this account does that comes next: it sweeps when it subscribes. */
+/** What processes of this account do that come next: they sweep when they subscribe, and whoever shares a subscription looks after it. */
 async function sweepAsTheNextOne(spoolPath: string): Promise<void> {
   const bus = await createBus({ spool: spoolPath }, { env: {} });
   await bus.subscribe("nothing");
+  await later(2, () => bus.subscribe("work.*", { durable: "shared", shared: true }));
   await bus.close();
-}
-
-function isDrained(spoolPath: string): boolean {
-  return subscriptionDirs(spoolPath).every((dir) =>
-    UNSETTLED_PLACES.every((part) => fs.readdirSync(join(dir, part)).every((name) => name.startsWith("."))),
-  );
 }
 
 function isOf(note: Note, subscription: string): boolean {

@@ -2,11 +2,15 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { PersonalSpool, publishTogether, UNSETTLED_PLACES, until } from "../support/personal-spool.js";
 import { Puppet } from "./puppet.js";
+import { later } from "./scenarios.js";
 
 const FILES = 60;
 const IN_ONE = 5;
+/** As PersonalSpool opens its buses. */
+const RESCAN_MS = 100;
 
 test("workers that start together after a crash share what was left, and none of it comes twice", async (context) => {
   const spool = await PersonalSpool.make(context);
@@ -30,6 +34,19 @@ test("workers that start together after a crash share what was left, and none of
     handled.sort((a, b) => a - b),
     expected,
   );
+});
+
+test("notes whose file is gone are removed by those who share the subscription, once they are a minute old", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const bus = await spool.bus();
+  await bus.subscribe("work", { durable: "ci", shared: true }, () => undefined);
+  const dir = join(spool.path, "subscriptions", `${bus.user}~ci`);
+  // As a consumer leaves it that was killed between the two removals.
+  const name = "5-01JQ00000000000000000000A0-abcdefghijklmnopqrstuvwxyz.json.progress";
+  fs.writeFileSync(join(dir, "cur", name), "s0\nd0\n");
+  await delay(5 * RESCAN_MS);
+  assert.deepEqual(fs.readdirSync(join(dir, "cur")), [name], "their file may be on its way");
+  await later(2, () => until(() => fs.readdirSync(join(dir, "cur")).length === 0));
 });
 
 /** As a consumer leaves it that had acknowledged the first message of every file, and was killed in its handler of the second. */
