@@ -59,6 +59,7 @@ async function handleUntilQuiet(
     let isDead = false;
     const death = consumer.exited().then(() => (isDead = true));
     await until(() => isDead || isQuiet());
+    await consumer.heard();
     handled.push(...consumer.handled);
     if (!isDead) return { handled, deaths };
     await death;

@@ -79,6 +79,13 @@ export class Puppet {
     await this.#exit;
   }
 
+  /** Resolves when everything that it has said up to now has been heard; also after its death. */
+  async heard(): Promise<void> {
+    const { exitCode, signalCode, connected } = this.#process;
+    if (exitCode === null && signalCode === null) await this.call("block", 0);
+    else if (connected) await once(this.#process, "disconnect");
+  }
+
   /** It ends by itself. */
   disconnect(): void {
     this.#process.disconnect();
