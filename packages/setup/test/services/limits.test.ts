@@ -46,8 +46,7 @@ describe("limits, by systemd's cgroups", { skip: NEEDS_CONTROLLERS }, () => {
       agents: { codebot: { groups: ["agents"], limits, lifecycle: { service } } },
     };
     machine.write(FILE, JSON.stringify(file));
-    const applied = machine.setup("apply", "--yes", FILE);
-    assert.equal(applied.status, 0, applied.stderr);
+    machine.apply(FILE);
     const uid = machine.must(["id", "-u", "codebot"]).trim();
 
     const shown = (unit: string) =>

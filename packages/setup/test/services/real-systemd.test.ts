@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { describe, test } from "node:test";
 import { NEEDS_SYSTEMD, SystemdMachine } from "../support/systemd-machine.js";
 
@@ -37,8 +38,7 @@ async function prepared(context: Parameters<typeof SystemdMachine.boot>[0], more
     agents: { codebot: { groups: ["agents"], lifecycle: { service }, ...more } },
   };
   machine.write("/etc/agentbus.json", JSON.stringify(file));
-  const first = machine.setup("apply", "--yes", "/etc/agentbus.json");
-  assert.equal(first.status, 0, first.stdout + first.stderr);
+  machine.apply("/etc/agentbus.json");
   machine.must([
     "runuser",
     "-u",
@@ -72,6 +72,13 @@ describe("systemd itself", { skip: NEEDS_SYSTEMD }, () => {
     assert.deepEqual(status, ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"]);
     assert.notEqual((sudo as { status: number }).status, 0);
 
+    assert.match(machine.must(["sh", "-c", "ls /var/tmp"]), /agentbus-codebot/, "its private /var/tmp");
+    assert.deepEqual(
+      fs.readdirSync("/var/tmp").filter((name) => name.includes("agentbus-codebot")),
+      [],
+      "and none of it on the real machine, where another one's would remove it",
+    );
+
     const second = machine.setup("apply", "--yes", "/etc/agentbus.json");
     assert.equal(second.status, 0, second.stderr);
     assert.match(second.stdout + second.stderr, /nothing/i);
@@ -101,8 +108,7 @@ describe("systemd itself", { skip: NEEDS_SYSTEMD }, () => {
       agents: { codebot: say("codebot"), reviewer: say("reviewer"), idle: { groups: ["agents"] } },
     };
     machine.write("/etc/agentbus.json", JSON.stringify(file));
-    const applied = machine.setup("apply", "--yes", "/etc/agentbus.json");
-    assert.equal(applied.status, 0, applied.stdout + applied.stderr);
+    machine.apply("/etc/agentbus.json");
     machine.must(["journalctl", "--sync"]);
     const { status, stdout, stderr } = machine.setup("logs", "codebot");
     assert.equal(status, 0, stderr);

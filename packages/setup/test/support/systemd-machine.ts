@@ -37,7 +37,11 @@ export const NEEDS_CONTROLLERS: string | false =
   NEEDS_SYSTEMD ||
   (CONTROLLERS === undefined ? "needs the cgroup controllers memory and pids, of either version" : false);
 
-/** Its own cgroups first, so that all that systemd makes lies below them and can be removed again. */
+/**
+ * Its own cgroups first, so that all that systemd makes lies below them and can be removed again. Then, as in a container, nothing of the real
+ * machine that its units could change: services share a boot ID with the real ones, so another one's systemd-tmpfiles would take their private
+ * directories in /var/tmp for its own old ones.
+ */
 const PREPARE = `
 set -e
 for dir in $2; do echo $$ > "$dir/cgroup.procs"; done
@@ -47,14 +51,14 @@ set -e
 mount -t tmpfs -o mode=755 tmpfs /mnt
 # As in sandbox-machine.ts: accounts that other tests make meanwhile are not wanted here.
 cp -a /etc /mnt/etc 2>/dev/null || true
-rm -f /mnt/etc/*.lock
+rm -f /mnt/etc/*.lock /mnt/etc/fstab
 for file in passwd group shadow gshadow subuid subgid; do sed -i /^abt/d /mnt/etc/$file; done
-mkdir -p /mnt/etc/sudoers.d /mnt/etc/tmpfiles.d /mnt/agentbus
+mkdir -p /mnt/etc/sudoers.d /mnt/etc/tmpfiles.d /mnt/agentbus /mnt/dev/pts /mnt/dev/shm
 rm -rf /mnt/etc/systemd/system && mkdir /mnt/etc/systemd/system
 mount --bind /mnt/etc /etc
 mount --bind "$1" /mnt/agentbus
 for dir in /home /var/spool /var/lib /var/log /var/mail /run; do mount -t tmpfs -o mode=755 tmpfs "$dir"; done
-mount -t tmpfs -o mode=1777 tmpfs /tmp
+for dir in /tmp /var/tmp; do mount -t tmpfs -o mode=1777 tmpfs "$dir"; done
 mount -t tmpfs -o mode=755 tmpfs ${CGROUP_DIR}
 if test -z "$HIERARCHIES"; then mount -t cgroup2 none ${CGROUP_DIR}; fi
 for name in $HIERARCHIES; do
@@ -63,9 +67,19 @@ for name in $HIERARCHIES; do
   mount -t cgroup -o $option none ${CGROUP_DIR}/$name
 done
 if test -n "$HIERARCHIES"; then mkdir ${CGROUP_DIR}/unified && mount -t cgroup2 none ${CGROUP_DIR}/unified; fi
+mount -t devpts -o newinstance,mode=620,ptmxmode=666 devpts /mnt/dev/pts
+mount -t tmpfs -o mode=1777 tmpfs /mnt/dev/shm
+for name in null zero full random urandom tty; do cp -a /dev/$name /mnt/dev/$name; done
+ln -s pts/ptmx /mnt/dev/ptmx
+mount --rbind /mnt/dev /dev
+mount --bind /proc/sys /proc/sys
+for dir in / /sys /proc/sys; do
+  # In a chroot, / is none.
+  if mountpoint --quiet "$dir"; then mount -o remount,bind,ro "$dir"; fi
+done
 mkdir -p /run/lock /var/spool/cron/crontabs
 printf "[Unit]\\nDescription=nothing\\nDefaultDependencies=no\\n" > /etc/systemd/system/abt-idle.target
-exec env -i PATH="$PATH" container=unshare ${SYSTEMD} --system --unit=abt-idle.target --log-target=console --log-level=warning --show-status=no
+exec setpriv --bounding-set=-sys_module env -i PATH="$PATH" container=unshare ${SYSTEMD} --system --unit=abt-idle.target --log-target=journal --log-level=warning --show-status=no
 ' sh "$1"
 `;
 
@@ -137,9 +151,9 @@ export class SystemdMachine {
 
   /** The same, and a failure is the test's. @returns what it printed */
   must(argv: readonly string[], input = ""): string {
-    const { status, stdout, stderr } = this.run(argv, input);
-    if (status !== 0) throw new Error(`${argv.join(" ")} ended with ${status}\n${stdout}\n${stderr}`);
-    return stdout;
+    const ended = this.run(argv, input);
+    if (ended.status !== 0) throw this.#failure(argv, ended);
+    return ended.stdout;
   }
 
   write(path: string, text: string): void {
@@ -149,6 +163,19 @@ export class SystemdMachine {
   /** `agentbus setup …` in it. */
   setup(...args: readonly string[]): Ended {
     return this.run([process.execPath, this.agentbus, "setup", ...args]);
+  }
+
+  /** Applies a setup file to it; a failure is the test's. */
+  apply(path: string): void {
+    this.must([process.execPath, this.agentbus, "setup", "apply", "--yes", path]);
+  }
+
+  /** Why a unit does not start, systemd says to its journal alone. */
+  #failure(argv: readonly string[], { status, stdout, stderr }: Ended): Error {
+    const journal = this.run(["journalctl", "--no-pager", "--priority=notice", "--lines=50"]);
+    return new Error(
+      [`${argv.join(" ")} ended with ${status}`, stdout, stderr, journal.stdout, journal.stderr].join("\n"),
+    );
   }
 }
 
