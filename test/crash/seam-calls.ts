@@ -82,6 +82,8 @@ export class SeamWatch {
     if (operation === "link" || operation === "rename") {
       return `${operation} ${place} → ${this.#placeOf(this.#logicalPath(second))}`;
     }
+    // For the disk it is all the same what is written.
+    if (operation === "writeText") return `write ${place}`;
     const creates = operation === "open" && ((second as number) & O_CREAT) !== 0;
     return `${operation}${creates ? ", to create," : ""} ${place}`;
   }

@@ -56,9 +56,11 @@ function goWrong(
   args: unknown[],
 ): unknown {
   if (fault === "short") {
-    // write(2) and read(2) may do less than they were asked to: (fd, buffer, offset, length, position).
-    const [fd, buffer, offset, length, position] = args;
-    return proceed([fd, buffer, offset, Math.max(1, Math.floor((length as number) / 3)), position]);
+    // write(2) and read(2) may do less than they were asked to: (fd, text), or (fd, buffer, offset, length, position).
+    const [fd, what, offset, length, position] = args;
+    const less = (whole: number) => Math.max(1, Math.floor(whole / 3));
+    if (typeof what === "string") return proceed([fd, what.slice(0, less(what.length))]);
+    return proceed([fd, what, offset, less(length as number), position]);
   }
   const error = Object.assign(new Error(`${fault}: injected into "${name}"`), { code: fault, syscall: operation });
   // close(2) of Linux lets go of the descriptor whatever it says.

@@ -10,12 +10,19 @@ import type { Taken } from "./take.js";
  *
  * It does what the long way does (stream-reader.ts, judge.ts, take.ts), and asks nothing again that was found out about the line
  * before: who wrote it, whether they may say so, and whether it is for this subscription. Between two messages a processor forgets
- * most of a program, so what counts here is how much of it is touched.
+ * most of a program, so what counts here is how much of it is touched before the handler runs. What nobody asks for until then is entered
+ * after it: `enter()` comes before the message is settled or put back, and before anything else is read.
  */
 export class Express {
   readonly #spool: Spool;
   readonly #seen: SeenIds;
   readonly #inWork: InWork;
+  /** Taken, and not entered yet. */
+  #taken: Taken | undefined;
+  #stream: OpenStream | undefined;
+  /** Of it; the handler may do to the envelope what it likes. */
+  #id = "";
+  #bytes = 0;
 
   constructor(spool: Spool, seen: SeenIds, inWork: InWork) {
     this.#spool = spool;
@@ -33,14 +40,32 @@ export class Express {
     if (passed === undefined || passed !== reader.pattern || this.#mayHaveSchema(passed.topic)) return undefined;
     const line = reader.peekPlain();
     if (line === undefined) return undefined;
-    const { envelope, raw } = line;
+    const { envelope, raw, bytes } = line;
+    const { id } = envelope;
     // Any other may be a repeat.
-    if (!this.#seen.addLatest(sender.uid, envelope.id)) return undefined;
-    const index = stream.pass(line);
-    claim.addBegun(index);
+    if (!this.#seen.isLatest(sender.uid, id)) return undefined;
+    stream.hasGrown = false;
+    const index = reader.count;
     const taken = { claim, index, attempt: 1, isSuspect: false, envelope, raw, sender, slot: 0 };
-    this.#inWork.add(taken);
+    this.#taken = taken;
+    this.#stream = stream;
+    this.#id = id;
+    this.#bytes = bytes;
     return taken;
+  }
+
+  /** Enters what was taken last wherever it is kept account of, if that has not been done. */
+  enter(): void {
+    const taken = this.#taken;
+    const stream = this.#stream;
+    if (taken === undefined || stream === undefined) return;
+    this.#taken = undefined;
+    this.#stream = undefined;
+    stream.pass(this.#id, this.#bytes);
+    stream.claim.addBegun(taken.index);
+    this.#inWork.add(taken);
+    // From now on another copy is a repeat.
+    this.#seen.add(stream.sender.uid, this.#id);
   }
 
   #mayHaveSchema(topic: string): boolean {

@@ -44,21 +44,28 @@ export class LineShape {
     return this.#bytes.length;
   }
 
-  /** Whether the first bytes are one line of this shape, all of it ASCII; its data need not be JSON. @param length of it, with its newline */
+  /** Whether a line has this shape up to its data, and ends as such a line does. @param length of it, with its last newline */
   fits(bytes: Uint8Array, length: number): boolean {
     const shape = this.#bytes;
     const end = length - END_LENGTH;
     if (shape.length === 0 || shape.length >= end) return false;
+    if (bytes[end] !== CLOSING || bytes[end + 1] !== NEWLINE) return false;
     for (let i = 0; i < shape.length; i++) {
       const expected = shape[i] as number;
       const byte = bytes[i] as number;
       if (expected >= SPACE ? byte !== expected : ((ALLOWED[byte] as number) & expected) === 0) return false;
     }
-    for (let i = shape.length; i < end; i++) {
+    return true;
+  }
+
+  /** Whether the data of a line that fits is ASCII and has no newline, so that the line is one; the data need not be JSON. */
+  hasPlainData(bytes: Uint8Array, length: number): boolean {
+    const end = length - END_LENGTH;
+    for (let i = this.length; i < end; i++) {
       const byte = bytes[i] as number;
       if (byte > LAST_ASCII || byte === NEWLINE) return false;
     }
-    return bytes[end] === CLOSING && bytes[end + 1] === NEWLINE;
+    return true;
   }
 }
 

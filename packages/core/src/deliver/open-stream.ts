@@ -6,7 +6,7 @@ import type { Sender, Verdict } from "./judge.js";
 import type { LoadedEnvelope } from "./load.js";
 import type { PendingFile } from "./pending.js";
 import type { LinePattern } from "./plain-lines.js";
-import type { PeekedLine, StreamReader } from "./stream-reader.js";
+import type { StreamReader } from "./stream-reader.js";
 import type { Step } from "./take.js";
 
 /** A claimed file that is read while it grows. */
@@ -85,13 +85,12 @@ export class OpenStream implements FollowedStream {
     if (isLikeIt && userOfSource(source) === this.sender.user) this.passed = pattern;
   }
 
-  /** Reads on behind a line. @returns its place in the file, from 0 */
-  pass(line: PeekedLine): number {
-    this.hasGrown = false;
+  /** Reads on behind a line that was peeked. @param bytes of it */
+  pass(id: string, bytes: number): void {
     this.isGrowing = true;
-    const place = { priority: DEFAULT_PRIORITY, ulid: line.envelope.id };
+    const place = { priority: DEFAULT_PRIORITY, ulid: id };
     if (isBefore(this.#place, place)) this.#place = place;
-    return this.reader.skip(line);
+    this.reader.skip(bytes);
   }
 
   /** Gives a message that was read its place behind those before. @param value the envelope, not judged */

@@ -2,6 +2,7 @@ import type { Envelope } from "../envelope.js";
 import { validateEnvelope } from "../generated/validators.js";
 import { isUlid, ULID_LENGTH } from "../message-name.js";
 import { isNestedTooDeeply } from "../nesting.js";
+import { FlatData } from "./flat-data.js";
 import { LineShape } from "./line-shape.js";
 
 const HEAD = '{"specversion":"1.0","id":"';
@@ -52,11 +53,12 @@ export interface PlainLine {
  * the line before.
  *
  * Such a line has an id, seconds and data of its own; the text between is known, and known to fit the schema. So only the data is
- * parsed, and the schema's validator not asked. Since the data is JSON by itself, the whole line is, and nothing in it can come twice.
+ * parsed, if that, and the schema's validator not asked. Since the data is JSON by itself, the whole line is, and nothing in it can come twice.
  * Any other line is for the parser and the validator.
  */
 export class PlainLines {
   #pattern = NO_PATTERN;
+  readonly #flat = new FlatData();
 
   /** What the last line that `read()` gave goes by: the same object as long as all but id, seconds and data stays the same. */
   get pattern(): LinePattern {
@@ -82,7 +84,8 @@ export class PlainLines {
     if (text.slice(middleAt, secondsAt) !== middle || text.slice(restAt, dataAt) !== rest) return undefined;
     const id = text.slice(idAt, middleAt);
     if (text.slice(start, idAt) !== HEAD || !isUlid(id) || !isSeconds(text, secondsAt)) return undefined;
-    return this.#envelope(copied(id), text.slice(secondsAt, restAt), text.slice(dataAt, dataEnd));
+    const data = parse(text.slice(dataAt, dataEnd));
+    return data === undefined ? undefined : this.#envelope(copied(id), text.slice(secondsAt, restAt), data);
   }
 
   /**
@@ -92,26 +95,30 @@ export class PlainLines {
   readAlone(bytes: Buffer, length: number): PlainLine | undefined {
     const { shape, middle } = this.#pattern;
     if (shape === undefined || !shape.fits(bytes, length)) return undefined;
+    const flat = this.#flat.read(bytes, shape.length, length - END_LENGTH);
+    if (flat === undefined && !shape.hasPlainData(bytes, length)) return undefined;
     const raw = bytes.toString("latin1", 0, length);
-    if (isNestedTooDeeply(raw)) return undefined;
+    const data = flat ?? this.#parseAlone(raw, shape.length);
+    if (data === undefined) return undefined;
     const id = bytes.toString("latin1", ID_START, ID_END);
     const secondsAt = ID_END + middle.length;
-    const seconds = raw.slice(secondsAt, secondsAt + SECONDS_LENGTH);
-    const envelope = this.#envelope(id, seconds, raw.slice(shape.length, -END_LENGTH));
-    return envelope && { envelope, raw };
+    return { envelope: this.#envelope(id, raw.slice(secondsAt, secondsAt + SECONDS_LENGTH), data), raw };
   }
 
   /** @returns undefined when the data is no JSON */
-  #envelope(id: string, seconds: string, json: string): Envelope | undefined {
-    try {
-      const data = JSON.parse(json) as unknown;
-      const { source, topic, to, minute } = this.#pattern;
-      const time = minute + seconds;
-      if (to !== undefined) return { specversion: "1.0", id, source, type: topic, time, topic, to, data };
-      return { specversion: "1.0", id, source, type: topic, time, topic, data };
-    } catch {
-      return undefined;
-    }
+  #parseAlone(raw: string, dataAt: number): unknown {
+    if (isNestedTooDeeply(raw)) return undefined;
+    const json = raw.slice(dataAt, -END_LENGTH);
+    const data = parse(json);
+    this.#flat.learn(data, json);
+    return data;
+  }
+
+  #envelope(id: string, seconds: string, data: unknown): Envelope {
+    const { source, topic, to, minute } = this.#pattern;
+    const time = minute + seconds;
+    if (to !== undefined) return { specversion: "1.0", id, source, type: topic, time, topic, to, data };
+    return { specversion: "1.0", id, source, type: topic, time, topic, data };
   }
 
   /** Takes a line as the pattern of those to come, if it is such a line. @param value it, parsed @returns whether it is, and fits the schema */
@@ -133,6 +140,15 @@ export class PlainLines {
     const shape = new LineShape(HEAD, middle, rest);
     this.#pattern = { shape, middle, rest, source, topic, to, minute };
     return true;
+  }
+}
+
+/** undefined for what is no JSON. */
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    return undefined;
   }
 }
 

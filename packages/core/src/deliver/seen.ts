@@ -62,25 +62,8 @@ export class SeenIds {
     return this.#senders.get(uid)?.isLatest(id) ?? true;
   }
 
-  /**
-   * `add()`, if the id comes after all that were ever added of its sender, and so is no repeat.
-   * @returns whether it was added; never for the first one of a sender
-   */
-  addLatest(uid: number, id: string): boolean {
-    if (this.#isShared && this.#journalPath !== undefined) this.#catchUp(this.#journalPath);
-    const generations = this.#senders.get(uid);
-    if (generations === undefined || !generations.isLatest(id)) return false;
-    generations.add(id);
-    this.#write(uid, id);
-    return true;
-  }
-
   add(uid: number, id: string): void {
     this.#remember(uid, id);
-    this.#write(uid, id);
-  }
-
-  #write(uid: number, id: string): void {
     if (this.#journalPath === undefined) return;
     const last = this.#unwritten.at(-1);
     if (last?.uid === uid) last.ids.push(id);

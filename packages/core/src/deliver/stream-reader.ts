@@ -127,11 +127,16 @@ export class StreamReader {
     return envelope && { envelope, raw };
   }
 
-  /** Reads on behind the line that was peeked. @returns its place in the file, from 0 */
-  skip({ bytes }: PeekedLine): number {
+  /** How many messages have been read: the place of the next one in the file. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Reads on behind the line that was peeked. @param bytes of it */
+  skip(bytes: number): void {
     this.#length += bytes;
+    this.#count++;
     this.#isAtEnd = true;
-    return this.#count++;
   }
 
   /** What has been read up to here, as envelopes. @param length of the part that is in the chunk */

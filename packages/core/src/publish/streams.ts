@@ -1,5 +1,5 @@
 import { atExit } from "../at-exit.js";
-import { writeAll } from "../file-system.js";
+import { writeAll, writeAllText } from "../file-system.js";
 import { isRecent, moment, type Moment } from "../freshness.js";
 import { MAX_GROWTH_MS, sealOf, ulidOf, ulidTimeMs } from "../message-name.js";
 import type { Spool } from "../spool.js";
@@ -90,8 +90,8 @@ export class Streams {
   append(priority: number, text: string, lines: number, targets: readonly Target[]): boolean {
     const lane = this.#laneOf(priority, targets);
     if (lane?.stream === undefined || text.length > MAX_APPENDED_BYTES) return false;
-    const bytes = SCRATCH.write(text);
-    return this.takes(lane, bytes, lines, moment()) && this.#write(lane, bytes, lines);
+    const bytes = SCRATCH.subarray(0, SCRATCH.write(text));
+    return this.takes(lane, bytes.length, lines, moment()) && this.#write(lane, bytes, lines);
   }
 
   /** The lane of messages to these subscriptions. It stays theirs as long as it takes any. */
@@ -108,16 +108,20 @@ export class Streams {
 
   /** Appends one line. @param lane which takes it @returns as `append` @throws as `append` */
   appendTo(lane: Lane, line: string): boolean {
-    return this.#write(lane, SCRATCH.write(line), 1);
+    return this.#write(lane, line, 1);
   }
 
-  /** Appends the first bytes of the scratch buffer. */
-  #write(lane: Lane, bytes: number, lines: number): boolean {
+  #write(lane: Lane, what: string | Buffer, lines: number): boolean {
     const stream = lane.stream as Stream;
+    const { fileSystem } = this.#spool;
+    const { fd } = stream.draft;
     try {
-      writeAll(this.#spool.fileSystem, stream.draft.fd, SCRATCH, bytes);
+      if (typeof what === "string") stream.bytes += writeAllText(fileSystem, fd, what);
+      else {
+        writeAll(fileSystem, fd, what);
+        stream.bytes += what.length;
+      }
       stream.lines += lines;
-      stream.bytes += bytes;
       const now = moment();
       lane.lastAt = now.steady;
       if (isRecent(stream.look, now) || this.#isRead(stream, lane.targets)) return true;

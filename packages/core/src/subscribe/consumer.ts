@@ -93,6 +93,7 @@ export class Consumer {
       ownMove: (name) => this.#ownMoves.add(name),
     });
     this.settlement = new Settlement(directories, options, this.statistics, {
+      settling: () => this.enter(),
       finished: (taken) => this.#taker.finish(taken),
       putBack: () => this.wake(),
     });
@@ -200,6 +201,7 @@ export class Consumer {
 
   /** Puts the message back as if it had not been handed out, when this consumer closes. */
   release(taken: Taken): void {
+    this.enter();
     try {
       taken.claim.takeBack(taken.index);
     } catch {
@@ -208,6 +210,11 @@ export class Consumer {
     this.#taker.finish(taken);
     if (this.#isClosed) this.#return(taken.claim);
     else this.#toReturn.add(taken.claim);
+  }
+
+  /** To be called when a handler has returned that a message was given to: see Express. */
+  enter(): void {
+    this.#taker.express.enter();
   }
 
   /** Hands out nothing more; a waiting `next()` returns undefined. */
@@ -260,7 +267,9 @@ export class Consumer {
     this.#breatheAt = performance.now() + BREATHE_EVERY_MS;
     // Nobody waits while the handler runs: it may settle what rings, and let another one poll.
     const onRing = this.#alarm.disarm();
-    if (!onTaken(taken) || onRing === undefined) return;
+    const isAwaited = onTaken(taken);
+    this.enter();
+    if (!isAwaited || onRing === undefined) return;
     // Without a time, since nothing is due; and whatever has changed that meanwhile has rung.
     if (this.#alarm.wait(Infinity, onRing)) this.#lateNotes.writeNow();
     else queueMicrotask(onRing);
@@ -281,7 +290,10 @@ export class Consumer {
 
   #handOut(taken: Taken): Taken {
     // Whoever wants no second attempt gets none, whenever it dies.
-    if (this.#options.maxAttempts === 1) taken.claim.confirmBegun(taken.index);
+    if (this.#options.maxAttempts === 1) {
+      this.enter();
+      taken.claim.confirmBegun(taken.index);
+    }
     this.statistics.delivered++;
     return taken;
   }

@@ -149,6 +149,7 @@ export class HandlerLoop<Data> {
       return this.#fail(message, error);
     }
     if (!isPending) return this.#settle(message);
+    this.#consumer.enter();
     taken.claim.confirmBegunSoon(taken.index);
     void this.#await(message, result as PromiseLike<unknown>);
   }

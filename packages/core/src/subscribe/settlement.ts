@@ -17,6 +17,8 @@ export interface Attempts {
 
 /** What settling needs of whoever hands messages out. */
 export interface SettlementHost {
+  /** A message is about to be settled. */
+  settling(): void;
   /** A message is settled, or back. */
   finished(taken: Taken): void;
   /** There is a message to be delivered again. */
@@ -47,6 +49,7 @@ export class Settlement {
    * @throws BusError; the message then stays claimed, and this may be called again
    */
   ack(taken: Taken, isLate = false): void {
+    this.#host.settling();
     try {
       taken.claim.ack(taken.index, isLate);
     } catch (error) {
@@ -58,6 +61,7 @@ export class Settlement {
 
   /** Puts the message back for another attempt, or gives it up after the last one. @param delayMs @default by the backoff */
   nack(taken: Taken, reason: string, delayMs?: number): void {
+    this.#host.settling();
     const { attempt } = taken;
     if (attempt >= this.#attempts.maxAttempts) {
       const detail = `attempt ${attempt}: ${reason}`;
@@ -72,6 +76,7 @@ export class Settlement {
   }
 
   reject(taken: Taken, reason: string): void {
+    this.#host.settling();
     this.#settle("reject", taken, () => taken.claim.bury(taken, taken.attempt, "rejected", reason));
     this.#statistics.rejected++;
   }
