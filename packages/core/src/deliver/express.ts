@@ -2,6 +2,7 @@ import type { Spool } from "../spool.js";
 import type { InWork } from "./in-work.js";
 import type { OpenStream } from "./open-stream.js";
 import type { SeenIds } from "./seen.js";
+import { peekedText } from "./stream-reader.js";
 import type { Taken } from "./take.js";
 
 /**
@@ -40,13 +41,13 @@ export class Express {
     if (passed === undefined || passed !== reader.pattern || this.#mayHaveSchema(passed.topic)) return undefined;
     const line = reader.peekPlain();
     if (line === undefined) return undefined;
-    const { envelope, raw, bytes } = line;
+    const { envelope, bytes } = line;
     const { id } = envelope;
     // Any other may be a repeat.
     if (!this.#seen.isLatest(sender.uid, id)) return undefined;
     stream.hasGrown = false;
     const index = reader.count;
-    const taken = { claim, index, attempt: 1, isSuspect: false, envelope, raw, sender, slot: 0 };
+    const taken = { claim, index, attempt: 1, isSuspect: false, envelope, raw: "", sender, slot: 0 };
     this.#taken = taken;
     this.#stream = stream;
     this.#id = id;
@@ -61,6 +62,8 @@ export class Express {
     if (taken === undefined || stream === undefined) return;
     this.#taken = undefined;
     this.#stream = undefined;
+    // No other line has been peeked since: that begins with an event, and the handler that was called has been running.
+    taken.raw = peekedText(this.#bytes);
     stream.pass(this.#id, this.#bytes);
     stream.claim.addBegun(taken.index);
     this.#inWork.add(taken);

@@ -41,13 +41,6 @@ const NO_PATTERN: LinePattern = Object.freeze({
   minute: "",
 });
 
-/** A plain line and what it says. */
-export interface PlainLine {
-  readonly envelope: Envelope;
-  /** With its newline. */
-  readonly raw: string;
-}
-
 /**
  * Reads the line that most messages are: what a publish without options writes, from the publisher, to the topic and of the minute of
  * the line before.
@@ -89,26 +82,23 @@ export class PlainLines {
   }
 
   /**
-   * The same for a line that comes alone, and is the fastest then (line-shape.ts).
+   * The same for a line that comes alone, and is the fastest then (line-shape.ts, flat-data.ts): most of them are never a text.
    * @param length of the line at the beginning of `bytes` @returns undefined for another kind of line, and for one that is not ASCII
    */
-  readAlone(bytes: Buffer, length: number): PlainLine | undefined {
+  readAlone(bytes: Buffer, length: number): Envelope | undefined {
     const { shape, middle } = this.#pattern;
     if (shape === undefined || !shape.fits(bytes, length)) return undefined;
-    const flat = this.#flat.read(bytes, shape.length, length - END_LENGTH);
-    if (flat === undefined && !shape.hasPlainData(bytes, length)) return undefined;
-    const raw = bytes.toString("latin1", 0, length);
-    const data = flat ?? this.#parseAlone(raw, shape.length);
+    const data = this.#flat.read(bytes, shape.length, length - END_LENGTH) ?? this.#parseAlone(shape, bytes, length);
     if (data === undefined) return undefined;
     const id = bytes.toString("latin1", ID_START, ID_END);
-    const secondsAt = ID_END + middle.length;
-    return { envelope: this.#envelope(id, raw.slice(secondsAt, secondsAt + SECONDS_LENGTH), data), raw };
+    return this.#envelope(id, readSeconds(bytes, ID_END + middle.length), data);
   }
 
-  /** @returns undefined when the data is no JSON */
-  #parseAlone(raw: string, dataAt: number): unknown {
-    if (isNestedTooDeeply(raw)) return undefined;
-    const json = raw.slice(dataAt, -END_LENGTH);
+  /** @returns undefined when the data is no JSON, or not ASCII */
+  #parseAlone(shape: LineShape, bytes: Buffer, length: number): unknown {
+    if (!shape.hasPlainData(bytes, length)) return undefined;
+    const json = bytes.toString("latin1", shape.length, length - END_LENGTH);
+    if (isNestedTooDeeply(json, 1)) return undefined;
     const data = parse(json);
     this.#flat.learn(data, json);
     return data;
@@ -141,6 +131,15 @@ export class PlainLines {
     this.#pattern = { shape, middle, rest, source, topic, to, minute };
     return true;
   }
+}
+
+const SECONDS = Array.from({ length: 60 }, (_, seconds) => String(seconds).padStart(2, "0"));
+const THOUSANDTHS = Array.from({ length: 1_000 }, (_, ms) => `.${String(ms).padStart(3, "0")}Z`);
+
+/** `07.004Z`, which stands there. */
+function readSeconds(bytes: Buffer, at: number): string {
+  const digit = (i: number) => (bytes[at + i] as number) - ZERO;
+  return `${SECONDS[digit(0) * 10 + digit(1)]}${THOUSANDTHS[digit(3) * 100 + digit(4) * 10 + digit(5)]}`;
 }
 
 /** undefined for what is no JSON. */

@@ -1,4 +1,5 @@
 import { openForeign } from "../bounded-read.js";
+import type { Envelope } from "../envelope.js";
 import { closeQuietly, type Path } from "../file-system.js";
 import { isNestedTooDeeply } from "../nesting.js";
 import type { Spool } from "../spool.js";
@@ -13,13 +14,14 @@ import {
   type LoadedEnvelope,
   type UnfitLoad,
 } from "./load.js";
-import { PlainLines, type LinePattern, type PlainLine } from "./plain-lines.js";
+import { PlainLines, type LinePattern } from "./plain-lines.js";
 
 /** Read at once, in bytes. */
 const CHUNK_BYTES = 128 * 1024;
 
 /** A line that was read and is still to be passed. */
-export interface PeekedLine extends PlainLine {
+export interface PeekedLine {
+  readonly envelope: Envelope;
   readonly bytes: number;
 }
 
@@ -113,18 +115,18 @@ export class StreamReader {
   peekPlain(): PeekedLine | undefined {
     if (this.#isClosed || this.#isEnded || this.isOverlong || this.#rest.length > 0) return undefined;
     const room = Math.min(CHUNK_BYTES, maxFileBytes(this.#spool) - this.#length);
-    const bytes = this.#spool.fileSystem.read(this.#fd, CHUNK, 0, room, this.#length);
+    const bytes = this.#spool.fileSystem.read(this.#fd, PEEKED, 0, room, this.#length);
     if (bytes === 0 || bytes === room || bytes > this.#spool.limits.maxEnvelopeBytes) return undefined;
-    const line = (bytes <= SHORT_BYTES ? this.#plain.readAlone(CHUNK, bytes) : undefined) ?? this.#readLong(bytes);
-    return line && { envelope: line.envelope, raw: line.raw, bytes };
+    const short = bytes <= SHORT_BYTES ? this.#plain.readAlone(PEEKED, bytes) : undefined;
+    const envelope = short ?? this.#readLong(bytes);
+    return envelope && { envelope, bytes };
   }
 
   /** What is long, or not ASCII, is looked through by Node's own functions, which begin slowly and then are fast. */
-  #readLong(bytes: number): PlainLine | undefined {
-    const raw = CHUNK.toString("utf8", 0, bytes);
+  #readLong(bytes: number): Envelope | undefined {
+    const raw = peekedText(bytes);
     const isLine = raw.indexOf("\n") === raw.length - 1 && !raw.includes(REPLACEMENT);
-    const envelope = isLine && !isNestedTooDeeply(raw) ? this.#plain.read(raw, 0, raw.length) : undefined;
-    return envelope && { envelope, raw };
+    return isLine && !isNestedTooDeeply(raw) ? this.#plain.read(raw, 0, raw.length) : undefined;
   }
 
   /** How many messages have been read: the place of the next one in the file. */
@@ -163,5 +165,12 @@ const END = Buffer.from("\n\n");
 
 /** For whoever reads at the moment: nothing is kept in it. */
 const CHUNK = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+/** What was peeked last, of all streams of this process. */
+const PEEKED = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+
+/** The line that was peeked last, with its newline; until the next one is. */
+export function peekedText(bytes: number): string {
+  return PEEKED.toString("utf8", 0, bytes);
+}
 
 const SHORT_BYTES = 4_096;

@@ -28,6 +28,8 @@ import type { SeenIds } from "./seen.js";
 
 /** An envelope that passed every check, ready for the handler. */
 export interface Taken extends ClaimedEnvelope {
+  /** Empty until it is entered (express.ts). */
+  raw: string;
   readonly claim: Claim;
   /** 1 for the first. */
   readonly attempt: number;
