@@ -235,7 +235,7 @@ function parseLine(line: string): unknown {
 }
 
 /** JSON, without the attributes that are null: CloudEvents' JSON format (chapter 2.2) takes null for absent. */
-function parseEnvelope(text: string): unknown {
+export function parseEnvelope(text: string): unknown {
   const value = parse(text);
   if (!text.includes("null") || typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([name, member]) => member !== null || name === "data"));

@@ -31,6 +31,7 @@ export interface Taken extends ClaimedEnvelope {
   /** Empty until it is entered (express.ts). */
   raw: string;
   readonly claim: Claim;
+  readonly envelope: Envelope;
   /** 1 for the first. */
   readonly attempt: number;
   /** It was in work when a consumer died, and may be what killed it. */

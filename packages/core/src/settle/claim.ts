@@ -1,4 +1,5 @@
 import type { Sender } from "../deliver/judge.js";
+import { parseEnvelope } from "../deliver/load.js";
 import type { DeadReason } from "../deliver/refusal.js";
 import { ignoreMissing } from "../directory.js";
 import type { Envelope } from "../envelope.js";
@@ -25,7 +26,7 @@ import { Progress } from "./progress.js";
 /** One envelope of a claimed file, with what is needed to put it elsewhere. */
 export interface ClaimedEnvelope {
   readonly index: number;
-  readonly envelope: Envelope;
+  /** As it was read, whatever a handler has done to the envelope that it was given. */
   readonly raw: string;
   readonly sender: Sender;
 }
@@ -229,9 +230,10 @@ export class Claim {
 
   /** Gives an envelope up: a copy and the reason go to `dead/`. */
   bury(claimed: ClaimedEnvelope, attempts: number, reason: DeadReason, detail: string): void {
-    const { envelope, sender, raw } = claimed;
+    const { sender, raw } = claimed;
     const letter = this.#letterOf(claimed.index);
-    const facts = { reason, detail, attempts, id: envelope.id, topic: envelope.topic, sender };
+    const { id, topic } = parseEnvelope(raw) as Envelope;
+    const facts = { reason, detail, attempts, id, topic, sender };
     this.#letters.bury(letter, { ...facts, file: this.arrivedAs, bytes: Buffer.byteLength(raw) }, raw);
     this.#settle(claimed.index, () => this.#keepLink(letter));
   }
@@ -253,14 +255,14 @@ export class Claim {
    * One envelope leaves, the others stay in work. Its record is written whole under a hidden name, then it is noted that the file is
    * done with it, then the record appears: at no moment is it in both places for somebody else to take.
    */
-  #leave({ index, sender, envelope }: ClaimedEnvelope, dueMs: number): void {
+  #leave({ index, sender, raw }: ClaimedEnvelope, dueMs: number): void {
     const { retry } = this.#directories;
     // Tried again after a failure, it goes under the name that it had: a record of its own would stay hidden for ever.
     const again = this.#leaving.get(index);
     const name = again ?? retryName({ dueMs, attempts: this.attemptOf(index) - 1, file: ownFile(this.file, index) });
     this.#leaving.set(index, name);
     if (this.isOpen(index)) {
-      const record = `${JSON.stringify({ sender, envelope })}\n`;
+      const record = `${JSON.stringify({ sender, envelope: parseEnvelope(raw) })}\n`;
       writeOwnFile(this.#spool, retry, hiddenOwnFile(name), record, PRIVATE_FILE_MODE);
       this.#progress?.settle(index);
       this.#close(index);

@@ -93,8 +93,8 @@ export class Settlement {
     const detail = isSuspect
       ? `its consumer died while handling it, ${attempts} times in all`
       : `after ${attempts} attempts`;
-    const { envelope, sender } = verdict;
-    claim.bury({ index, envelope, raw, sender }, attempts, isSuspect ? "consumer-died" : "max-attempts", detail);
+    const { sender } = verdict;
+    claim.bury({ index, raw, sender }, attempts, isSuspect ? "consumer-died" : "max-attempts", detail);
     this.#statistics.rejected++;
   }
 

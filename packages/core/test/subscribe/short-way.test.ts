@@ -49,6 +49,13 @@ const DEEDS: Record<string, Deed> = {
     attempts: [1],
     dead: 1,
   },
+  "changes its envelope, and throws": {
+    act: (message) => {
+      if (message.attempt === 1) Object.assign(message.envelope, { id: "another", data: 1 });
+      failOnce(message);
+    },
+    attempts: [1, 2],
+  },
   "changes its envelope": { act: ({ envelope }) => Object.assign(envelope, { id: "another" }), attempts: [1] },
   // Whoever closes before it has returned has not done it.
   "closes its subscription": { act: (_, subscription) => void subscription.close(), attempts: [1, 1] },
@@ -105,12 +112,10 @@ for (const maxAttempts of [5, 1]) {
       assert.deepEqual([of("behind"), of("a copy"), of("last")], [[1], [], [1]]);
       const failed = maxAttempts === 1 && attempts[1] === 2 ? 1 : 0;
       const office = await deadLetters({ spool: spool.path });
-      const letters = (await office.open({ all: true })).map(
-        ({ envelope }) => envelope as { id: string; data: unknown },
-      );
+      const letters = await office.open({ all: true });
       // As it was written, whatever its handler has done to it.
-      const buried = letters.map(({ id, data }) => ({ id, data }));
-      assert.deepEqual(buried, dead + failed === 0 ? [] : [{ id: special, data: "special" }]);
+      const buried = letters.map(({ id, envelope }) => [id, (envelope as { data: unknown }).data]);
+      assert.deepEqual(buried, dead + failed === 0 ? [] : [[special, "special"]]);
     });
   }
 }
