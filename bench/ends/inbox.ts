@@ -10,6 +10,7 @@ const ADDRESS_BYTES = 64;
 export class Inbox {
   readonly checks: readonly SerialCheck[];
   readonly #assignment: Assignment;
+  /** Of those that warm up, too: what is done with a message shall not change when those begin that count. */
   readonly #latenciesNs: Float64Array;
   #lastArrivedNs = 0;
   #wrongSize: number | undefined;
@@ -18,18 +19,18 @@ export class Inbox {
     const { subscribers, warmUp, count, perSecond } = assignment;
     this.#assignment = assignment;
     this.checks = Array.from({ length: subscribers }, () => new SerialCheck(warmUp + count));
-    this.#latenciesNs = new Float64Array(perSecond === null ? 0 : count);
+    this.#latenciesNs = new Float64Array(perSecond === null ? 0 : warmUp + count);
   }
 
   listener(subscription: number): OnEnvelope {
-    const { warmUp, bytes } = this.#assignment;
+    const { bytes } = this.#assignment;
     const check = this.checks[subscription] ?? new SerialCheck(0);
     const isTimed = subscription === 0 && this.#latenciesNs.length > 0;
     return (envelope) => {
       const arrivedNs = isTimed ? nowNs() : 0;
       const serial = Number(envelope.data.serial);
       if (!check.arrived(serial)) return;
-      if (isTimed && serial > warmUp) this.#latenciesNs[serial - warmUp - 1] = arrivedNs - Number(envelope.data.sentNs);
+      if (isTimed) this.#latenciesNs[serial - 1] = arrivedNs - Number(envelope.data.sentNs);
       if (check.isComplete) this.#lastArrivedNs = nowNs();
       if (serial === 1 && Math.abs(sizeOf(envelope) - bytes) > ADDRESS_BYTES) this.#wrongSize = sizeOf(envelope);
     };
@@ -41,6 +42,7 @@ export class Inbox {
     }
     const losses = sumOf(this.checks.map((check) => check.losses));
     // When messages are missing, no last one came, and the numbers are worth nothing.
-    return { latenciesNs: this.#latenciesNs, lastArrivedNs: this.#lastArrivedNs || nowNs(), losses };
+    const latenciesNs = this.#latenciesNs.slice(this.#assignment.warmUp);
+    return { latenciesNs, lastArrivedNs: this.#lastArrivedNs || nowNs(), losses };
   }
 }

@@ -11,7 +11,8 @@ await runEnd<Assignment>(async ({ perSecond: pace, warmUp, count, ...assignment 
   if (requester === undefined) throw new Error(`${assignment.transport} has no requests`);
   const payloadOf = payloadsOf(assignment.bytes);
   const check = new SerialCheck(warmUp + count);
-  const latenciesNs = new Float64Array(count);
+  // Of those that warm up, too: see Inbox.
+  const latenciesNs = new Float64Array(warmUp + count);
   let serial = 0;
 
   const ask = async () => {
@@ -21,7 +22,7 @@ await runEnd<Assignment>(async ({ perSecond: pace, warmUp, count, ...assignment 
     const answeredNs = nowNs();
     // An answer to another question counts as what it is: that one twice, and this one never.
     check.arrived(Number(answer.serial));
-    if (own > warmUp) latenciesNs[own - warmUp - 1] = answeredNs - askedNs;
+    latenciesNs[own - 1] = answeredNs - askedNs;
   };
   const askAll = async (many: number, perSecond: number | null) => {
     if (perSecond === null) {
@@ -36,5 +37,5 @@ await runEnd<Assignment>(async ({ perSecond: pace, warmUp, count, ...assignment 
   await askAll(warmUp, pace && warmUpPace(pace));
   await askAll(count, pace);
   await requester.close();
-  bench.tell({ kind: "answered", latenciesNs, losses: check.losses });
+  bench.tell({ kind: "answered", latenciesNs: latenciesNs.slice(warmUp), losses: check.losses });
 });

@@ -42,6 +42,8 @@ interface Pace {
   readonly turns?: number;
   readonly quickCount: number;
   readonly isVariant?: boolean;
+  /** For the title. */
+  readonly of?: string;
 }
 
 /**
@@ -49,6 +51,9 @@ interface Pace {
  * there are, each time takes one of them from a message for one to five milliseconds: of every hundred messages, about one.
  */
 export const COMPILED_AFTER = 15_000;
+
+/** Both ends are connected, and no more. */
+const FRESH_AFTER = 20;
 
 /** What was at rest while others had their turns wakes up: a stream is opened anew, timers run. */
 const LEAD_IN = 20;
@@ -63,6 +68,16 @@ export const LATENCY_SCENARIOS: readonly Scenario[] = [
     warmUp: COMPILED_AFTER,
     turns: 10,
     quickCount: 100,
+  }),
+  latency("latency-fresh", {
+    bytes: 512,
+    size: "512 B",
+    perSecond: 500,
+    count: 1_000,
+    warmUp: FRESH_AFTER,
+    quickCount: 50,
+    isVariant: true,
+    of: "of processes that have just begun, ",
   }),
   latency("latency-5000", {
     ...{ bytes: 512, size: "512 B", perSecond: 5_000, count: 10_000, warmUp: COMPILED_AFTER },
@@ -92,13 +107,13 @@ export const LATENCY_SCENARIOS: readonly Scenario[] = [
 
 function latency(
   id: string,
-  { bytes, size, perSecond, count, warmUp, turns, quickCount, isVariant = false }: Pace,
+  { bytes, size, perSecond, count, warmUp, turns, quickCount, isVariant = false, of = "" }: Pace,
 ): Scenario {
   const common = { bytes, perSecond, window: null, subscribers: 1 };
   return {
     id,
     family: "latency",
-    title: `one-way latency, ${size}, ${perSecond.toLocaleString("en")}/s, 1 publisher, 1 subscriber`,
+    title: `one-way latency, ${of}${size}, ${perSecond.toLocaleString("en")}/s, 1 publisher, 1 subscriber`,
     columns: LATENCY_COLUMNS,
     isVariant,
     full: { ...common, rounds: 7, count, warmUp, ...inTurns(turns) },
