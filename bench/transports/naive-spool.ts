@@ -28,7 +28,9 @@ export const naiveSpool: Transport = {
 
   async receive({ dir }, onEnvelope) {
     const watcher = watch(`${dir}/new`).on("add", (path) => {
-      onEnvelope(parseEnvelope(readFileSync(path, "utf8")));
+      const text = textAt(path);
+      if (text === undefined) return;
+      onEnvelope(parseEnvelope(text));
       unlinkSync(path);
     });
     await once(watcher, "ready");
@@ -45,3 +47,13 @@ export const naiveSpool: Transport = {
     };
   },
 };
+
+/** undefined when it is gone: chokidar may report a file that comes and goes quickly twice. */
+function textAt(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
