@@ -98,7 +98,12 @@ export class Lane {
       return undefined;
     }
     return {
-      turn: async () => void (await this.#orOut(() => (this.isOut ? undefined : round.turn()))),
+      turn: async () => {
+        if (this.isOut) return;
+        await this.#orOut(() => round.turn());
+        // Whoever is out shall not run beside the others.
+        if (this.isOut) await this.#orOut(() => round.stop());
+      },
       end: async () => {
         const result = this.isOut ? undefined : await this.#orOut(() => round.result());
         if (result !== undefined) this.#rounds.push(result);

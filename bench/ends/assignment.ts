@@ -10,6 +10,8 @@ export interface Assignment extends Place {
   readonly subscribers: number;
   /** Messages before those that are measured. */
   readonly warmUp: number;
+  /** It sends in turns with others, so it rests every now and then. */
+  readonly rests: boolean;
   readonly count: number;
   /** By a schedule; null: as fast as they are accepted. */
   readonly perSecond: number | null;

@@ -9,6 +9,14 @@ import { loadTransport } from "../transports/index.js";
 /** Once all that warms up has arrived: for what the machine does afterwards, such as collecting garbage, in milliseconds. */
 const PAUSE_MS = 100;
 
+/**
+ * As long as others' turns, in milliseconds. What a transport does only then, such as to end a stream, it does once while V8 is still to
+ * compile most of it: what V8 has compiled without having seen that, it drops when it comes.
+ */
+const REST_MS = 3_000;
+/** … and so much of the warming up comes before. */
+const BEFORE_REST = 1 / 8;
+
 /** The publishing end: a process of its own, started by the bench. */
 await runEnd<Assignment>(async (assignment, bench) => {
   const sender = await (await loadTransport(assignment.transport)).send(assignment);
@@ -24,7 +32,13 @@ await runEnd<Assignment>(async (assignment, bench) => {
     return pipelined(count, window ?? 1, send, flush);
   };
 
-  await sendAll(assignment.warmUp, pace && warmUpPace(pace));
+  const beforeRest = assignment.rests ? Math.ceil(assignment.warmUp * BEFORE_REST) : 0;
+  const warmUpSpeed = pace && warmUpPace(pace);
+  if (beforeRest > 0) {
+    await sendAll(beforeRest, warmUpSpeed);
+    await delay(REST_MS);
+  }
+  await sendAll(assignment.warmUp - beforeRest, warmUpSpeed);
   bench.tell({ kind: "warm" });
   for (let order = await bench.hear(); order.kind === "start"; order = await bench.hear()) {
     await delay(PAUSE_MS);

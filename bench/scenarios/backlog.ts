@@ -107,6 +107,7 @@ async function measureNeighbour(count: number, { dir, leftovers }: Arena): Promi
         dir: at,
         bytes: 512,
         subscribers: 1,
+        rests: false,
         window: null,
       } as const;
       const result = await runOneWay({ ...assignment, perSecond: 500 }, leftovers);

@@ -104,5 +104,6 @@ export function assignmentOf(
   transport: TransportName,
   { bytes, count, warmUp, perSecond, window, subscribers, turns = 1, leadIn = 0 }: Configuration,
 ): Omit<Assignment, keyof Place> {
-  return { transport, bytes, count: count + turns * leadIn, warmUp, perSecond, window, subscribers };
+  const rests = turns > 1;
+  return { transport, bytes, count: count + turns * leadIn, warmUp, rests, perSecond, window, subscribers };
 }

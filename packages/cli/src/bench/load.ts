@@ -24,6 +24,23 @@ export async function sendPaced(count: number, perSecond: number, send: Send): P
   await Promise.all(accepted);
 }
 
+/**
+ * Sends `count` messages, one every so many milliseconds at the soonest, and takes a processor for it: timers tick in milliseconds, so those
+ * that are more frequent come several at once.
+ */
+export async function sendOneByOne(count: number, everyMs: number, send: Send): Promise<void> {
+  const accepted: Promise<unknown>[] = [];
+  let dueMs = 0;
+  for (let sent = 0; sent < count; sent++) {
+    while (performance.now() < dueMs) await nextTurn();
+    dueMs = performance.now() + everyMs;
+    const acceptance = send();
+    if (acceptance !== undefined) accepted.push(acceptance);
+    acceptance?.catch(() => undefined);
+  }
+  await Promise.all(accepted);
+}
+
 /** Sends for so long, as fast as messages are accepted, with at most `window` on their way. @returns how many */
 export async function sendPipelined(forMs: number, window: number, send: Send): Promise<number> {
   const endMs = performance.now() + forMs;

@@ -1,7 +1,7 @@
 import { distributionOf, medianOf, type Distribution } from "./distribution.js";
 import { histogramOf, type Bucket } from "./histogram.js";
 import type { Lane } from "./lane.js";
-import { inTurn, sendPaced, sendPipelined, type Send } from "./load.js";
+import { inTurn, sendOneByOne, sendPaced, sendPipelined, type Send } from "./load.js";
 import { nowNs } from "./payload.js";
 import type { Plan } from "./plan.js";
 import { TRANSPORTS, type Transport } from "./receivers.js";
@@ -41,8 +41,11 @@ export interface Ways extends Readonly<Record<Transport, Lane>> {
 
 export type Report = (progress: string) => void;
 
-/** Faster than what is measured: what matters is how often code has run, and nobody likes to wait. */
-const WARM_UP_SPEED = 4;
+/**
+ * Between messages that warm up, in milliseconds: what matters is how often code has run, and nobody likes to wait; but several at once would go
+ * another way through the spool than the single ones that are measured.
+ */
+export const WARM_UP_EVERY_MS = 0.4;
 
 /** One thing after another. @throws what a publish or a receiving end failed with */
 export async function measure(plan: Plan, ways: Ways, report: Report): Promise<Measurements> {
@@ -62,7 +65,7 @@ async function measureLatency(plan: Plan, ways: Ways, report: Report): Promise<R
   const { perSecond, warmUp, rounds, messagesPerRound } = plan;
   report("warming up");
   for (const transport of TRANSPORTS) {
-    await sendPaced(warmUp, perSecond * WARM_UP_SPEED, ways[transport].send);
+    await sendOneByOne(warmUp, WARM_UP_EVERY_MS, ways[transport].send);
     await ways[transport].arrivals();
   }
   const samplesNs: Record<Transport, (readonly number[])[]> = { spool: [], socket: [] };

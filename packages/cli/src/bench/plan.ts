@@ -5,7 +5,7 @@ export interface Plan {
   readonly perSecond: number;
   /** Of an envelope. */
   readonly envelopeBytes: number;
-  /** Paced messages on each transport before those that count. */
+  /** Messages on each transport before those that count, one by one. */
   readonly warmUp: number;
   /** Of latency: each measures every transport once. */
   readonly rounds: number;
@@ -24,8 +24,8 @@ const PER_SECOND = 500;
 const ROUNDS_PER_SECOND = 0.4;
 const MIN_ROUNDS = 2;
 const TRANSPORTS = 2;
-/** Code is as fast as it gets by then. */
-const MAX_WARM_UP = 3_000;
+/** V8 has compiled what it will by then. */
+const MAX_WARM_UP = 15_000;
 /** Nothing but the end of a burst limits how far a publisher runs ahead of a slower receiver. */
 const BURST_MS = 500;
 
@@ -36,7 +36,7 @@ export function planFor(seconds: number): Plan {
     seconds,
     perSecond: PER_SECOND,
     envelopeBytes: 512,
-    warmUp: Math.min(MAX_WARM_UP, 100 * seconds),
+    warmUp: Math.min(MAX_WARM_UP, 250 * seconds),
     rounds,
     messagesPerRound: Math.round((0.48 * seconds * PER_SECOND) / (rounds * TRANSPORTS)),
     window: 1_024,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { envelopesOf, payloadsOf, TOPIC } from "#cli/bench/payload.js";
+import { WARM_UP_EVERY_MS } from "#cli/bench/measure.js";
 import { planFor } from "#cli/bench/plan.js";
 import { SerialCheck } from "#cli/bench/serial-check.js";
 import { Sandbox } from "../support/sandbox.js";
@@ -39,7 +40,7 @@ test("a plan takes about the time that it is given, and has rounds to interleave
   for (const seconds of [2, 10, 60, 600]) {
     const { perSecond, rounds, messagesPerRound, bursts, burstMs, inTurnMs, warmUp } = planFor(seconds);
     const latencyMs = (2 * rounds * messagesPerRound * 1_000) / perSecond;
-    const warmUpMs = (2 * warmUp * 1_000) / (4 * perSecond);
+    const warmUpMs = 2 * warmUp * WARM_UP_EVERY_MS;
     const totalMs = latencyMs + bursts * burstMs + 2 * inTurnMs + warmUpMs;
     assert.ok(totalMs > 700 * seconds && totalMs <= 1_000 * seconds, `${totalMs} ms of ${seconds} s`);
     assert.ok(rounds >= 2 && messagesPerRound >= 100);
