@@ -10,7 +10,7 @@ export interface Assignment extends Place {
   readonly subscribers: number;
   /** Messages before those that are measured. */
   readonly warmUp: number;
-  /** It sends in turns with others, so it rests every now and then. */
+  /** It will send in turns with others, and rest in between: so it does while it warms up. */
   readonly rests: boolean;
   readonly count: number;
   /** By a schedule; null: as fast as they are accepted. */

@@ -116,7 +116,7 @@ function latency(
     title: `one-way latency, ${of}${size}, ${perSecond.toLocaleString("en")}/s, 1 publisher, 1 subscriber`,
     columns: LATENCY_COLUMNS,
     isVariant,
-    full: { ...common, rounds: 7, count, warmUp, ...inTurns(turns) },
+    full: { ...common, rounds: 7, count, warmUp, ...inTurns(turns), rests: turns !== undefined },
     quick: { ...common, rounds: 1, count: quickCount, warmUp: Math.ceil(quickCount / 5), ...inTurns(turns && 2) },
     contestants: async (only) => {
       const transports = await transportContestants(ONE_WAY, only);

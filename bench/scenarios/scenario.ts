@@ -39,6 +39,8 @@ export interface Configuration {
   readonly turns?: number;
   /** Messages at the beginning of each turn that are not measured: what rested wakes up. @default 0 */
   readonly leadIn?: number;
+  /** Whether who warms up rests once, as long as others' turns will take. @default false */
+  readonly rests?: boolean;
   /** How long it is watched, where that is what is measured. */
   readonly durationMs?: number;
   /** What else there is to say, in words. */

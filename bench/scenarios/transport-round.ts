@@ -102,8 +102,7 @@ export async function inPlace(started: Started, measure: () => Promise<Round>): 
 
 export function assignmentOf(
   transport: TransportName,
-  { bytes, count, warmUp, perSecond, window, subscribers, turns = 1, leadIn = 0 }: Configuration,
+  { bytes, count, warmUp, rests = false, perSecond, window, subscribers, turns = 1, leadIn = 0 }: Configuration,
 ): Omit<Assignment, keyof Place> {
-  const rests = turns > 1;
   return { transport, bytes, count: count + turns * leadIn, warmUp, rests, perSecond, window, subscribers };
 }

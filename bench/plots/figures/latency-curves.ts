@@ -28,7 +28,7 @@ export function latencyCurves(records: readonly ResultRecord[]): Drawing | undef
       headroomPx: 40,
     },
     ({ topPx, heightPx }) => ({
-      grid: { left: 64, right: 190, top: topPx, height: heightPx },
+      grid: { left: 72, right: 190, top: topPx, height: heightPx },
       xAxis: {
         ...axisOf(PERCENTILES, String),
         ...namedBelow("percentile: so many of 100 messages arrive sooner"),

@@ -9,12 +9,27 @@ export type Send = () => void | Promise<unknown>;
  * turn of the event loop. None is waited for, so that a slow one does not make the next one late and hide what that costs.
  */
 export async function sendPaced(count: number, perSecond: number, send: Send): Promise<void> {
-  const accepted: Promise<unknown>[] = [];
   const startMs = performance.now();
-  for (let sent = 1; sent <= count; sent++) {
+  await sendEach(count, send, (sent) => {
     const waitMs = startMs + (sent * 1_000) / perSecond - performance.now();
-    // Set before the message is sent, so that setting it is not billed to what the transport does after the call.
-    const turn = waitMs > 0 ? delay(Math.ceil(waitMs)) : nextTurn();
+    return waitMs > 0 ? delay(Math.ceil(waitMs)) : nextTurn();
+  });
+}
+
+/**
+ * Sends `count` messages, one every so many milliseconds at the soonest, and takes a processor for it: timers tick in milliseconds, so what
+ * is more frequent than that comes several at once.
+ */
+export async function sendOneByOne(count: number, everyMs: number, send: Send): Promise<void> {
+  await sendEach(count, send, () => turnAt(performance.now() + everyMs));
+}
+
+/** @param turnAfter resolves when the next one is due; called with the number of each message, from 1, before that is sent */
+async function sendEach(count: number, send: Send, turnAfter: (sent: number) => Promise<void>): Promise<void> {
+  const accepted: Promise<unknown>[] = [];
+  for (let sent = 1; sent <= count; sent++) {
+    // Before the message is sent, so that setting a timer is not billed to what the transport does after the call.
+    const turn = turnAfter(sent);
     const acceptance = send();
     if (acceptance !== undefined) accepted.push(acceptance);
     // Thrown at the end, with all the others.
@@ -24,21 +39,8 @@ export async function sendPaced(count: number, perSecond: number, send: Send): P
   await Promise.all(accepted);
 }
 
-/**
- * Sends `count` messages, one every so many milliseconds at the soonest, and takes a processor for it: timers tick in milliseconds, so those
- * that are more frequent come several at once.
- */
-export async function sendOneByOne(count: number, everyMs: number, send: Send): Promise<void> {
-  const accepted: Promise<unknown>[] = [];
-  let dueMs = 0;
-  for (let sent = 0; sent < count; sent++) {
-    while (performance.now() < dueMs) await nextTurn();
-    dueMs = performance.now() + everyMs;
-    const acceptance = send();
-    if (acceptance !== undefined) accepted.push(acceptance);
-    acceptance?.catch(() => undefined);
-  }
-  await Promise.all(accepted);
+async function turnAt(dueMs: number): Promise<void> {
+  while (performance.now() < dueMs) await nextTurn();
 }
 
 /** Sends for so long, as fast as messages are accepted, with at most `window` on their way. @returns how many */

@@ -45,7 +45,7 @@ export type Report = (progress: string) => void;
  * Between messages that warm up, in milliseconds: what matters is how often code has run, and nobody likes to wait; but several at once would go
  * another way through the spool than the single ones that are measured.
  */
-export const WARM_UP_EVERY_MS = 0.4;
+export const WARM_UP_EVERY_MS = 0.3;
 
 /** One thing after another. @throws what a publish or a receiving end failed with */
 export async function measure(plan: Plan, ways: Ways, report: Report): Promise<Measurements> {

@@ -36,7 +36,7 @@ export function planFor(seconds: number): Plan {
     seconds,
     perSecond: PER_SECOND,
     envelopeBytes: 512,
-    warmUp: Math.min(MAX_WARM_UP, 250 * seconds),
+    warmUp: Math.min(MAX_WARM_UP, 200 * seconds),
     rounds,
     messagesPerRound: Math.round((0.48 * seconds * PER_SECOND) / (rounds * TRANSPORTS)),
     window: 1_024,

@@ -2,7 +2,6 @@ import type { Envelope } from "../envelope.js";
 import { validateEnvelope } from "../generated/validators.js";
 import { isUlid, ULID_LENGTH } from "../message-name.js";
 import { isNestedTooDeeply } from "../nesting.js";
-import { FlatData } from "./flat-data.js";
 import { LineShape } from "./line-shape.js";
 
 const HEAD = '{"specversion":"1.0","id":"';
@@ -51,7 +50,6 @@ const NO_PATTERN: LinePattern = Object.freeze({
  */
 export class PlainLines {
   #pattern = NO_PATTERN;
-  readonly #flat = new FlatData();
 
   /** What the last line that `read()` gave goes by: the same object as long as all but id, seconds and data stays the same. */
   get pattern(): LinePattern {
@@ -82,26 +80,18 @@ export class PlainLines {
   }
 
   /**
-   * The same for a line that comes alone, and is the fastest then (line-shape.ts, flat-data.ts): most of them are never a text.
+   * The same for a line that comes alone, and is the fastest then (line-shape.ts): all but its data is never a text.
    * @param length of the line at the beginning of `bytes` @returns undefined for another kind of line, and for one that is not ASCII
    */
   readAlone(bytes: Buffer, length: number): Envelope | undefined {
     const { shape, middle } = this.#pattern;
     if (shape === undefined || !shape.fits(bytes, length)) return undefined;
-    const data = this.#flat.read(bytes, shape.length, length - END_LENGTH) ?? this.#parseAlone(shape, bytes, length);
+    if (!shape.hasPlainData(bytes, length)) return undefined;
+    const json = bytes.toString("latin1", shape.length, length - END_LENGTH);
+    const data = isNestedTooDeeply(json, 1) ? undefined : parse(json);
     if (data === undefined) return undefined;
     const id = bytes.toString("latin1", ID_START, ID_END);
     return this.#envelope(id, readSeconds(bytes, ID_END + middle.length), data);
-  }
-
-  /** @returns undefined when the data is no JSON, or not ASCII */
-  #parseAlone(shape: LineShape, bytes: Buffer, length: number): unknown {
-    if (!shape.hasPlainData(bytes, length)) return undefined;
-    const json = bytes.toString("latin1", shape.length, length - END_LENGTH);
-    if (isNestedTooDeeply(json, 1)) return undefined;
-    const data = parse(json);
-    this.#flat.learn(data, json);
-    return data;
   }
 
   #envelope(id: string, seconds: string, data: unknown): Envelope {
