@@ -10,6 +10,8 @@ import { TestSpool, until } from "../support/spool.js";
 
 /** Longer than a publisher goes by what it has seen of subscriptions. */
 const UNTIL_KNOWN_MS = 100;
+/** Messages, of which some come the short way on the slowest machine. */
+const ENOUGH = 200;
 
 /** Ids of what came by the short way. */
 function watchShortWay(context: TestContext): Set<string> {
@@ -82,40 +84,40 @@ for (const maxAttempts of [5, 1]) {
       const bus = await spool.bus();
       const short = watchShortWay(context);
       const options = { durable: "ci", maxAttempts, backoff: { minMs: 1, maxMs: 1 }, onError: () => undefined };
-      const received: [unknown, number][] = [];
-      let special = "";
+      const received: [data: unknown, attempt: number][] = [];
+      // Which one comes the short way is up to the machine: after a pause the publisher begins another file.
+      const special: [id: string, data: unknown][] = [];
       const subscription: Subscription = await bus.subscribe("a.b", options, (message): unknown => {
-        received.push([message.data, message.attempt]);
-        if (message.data !== "special") return undefined;
-        if (special === "") special = message.id;
-        return act(message, subscription);
+        const { id, data, attempt } = message;
+        received.push([data, attempt]);
+        if (special.length === 0 && short.size > 2 && short.has(id)) special.push([id, data]);
+        return id === special[0]?.[0] ? act(message, subscription) : undefined;
       });
       await delay(UNTIL_KNOWN_MS);
-      for (let n = 0; !(short.size > 2); n++) {
+      for (let n = 0; special.length === 0; n++) {
+        assert.ok(n < ENOUGH, "nothing comes the short way");
         await bus.publish("a.b", n);
-        await until(() => received.length === n + 1);
+        await until(() => received.length > n);
       }
-      received.length = 0;
-      await bus.publish("a.b", "special");
-      await until(() => received.length > 0);
-      assert.ok(short.has(special), "it came another way");
+      const [[specialId, specialData] = assert.fail()] = special;
       await bus.publish("a.b", "behind");
-      const copied = await bus.publish("a.b", "a copy", { id: special });
-      assert.equal(copied.id, special);
+      const copied = await bus.publish("a.b", "a copy", { id: specialId });
+      assert.equal(copied.id, specialId);
       await delay(20);
       await subscription.drain();
       await bus.subscribe("a.b", options, ({ data, attempt }) => void received.push([data, attempt]));
       await bus.publish("a.b", "last");
       await until(() => received.some(([data]) => data === "last"));
-      const of = (wantedData: string) => received.filter(([data]) => data === wantedData).map(([, attempt]) => attempt);
-      assert.deepEqual(of("special"), wanted);
+      const of = (wantedData: unknown) =>
+        received.filter(([data]) => data === wantedData).map(([, attempt]) => attempt);
+      assert.deepEqual(of(specialData), wanted);
       assert.deepEqual([of("behind"), of("a copy"), of("last")], [[1], [], [1]]);
       const failed = maxAttempts === 1 && attempts[1] === 2 ? 1 : 0;
       const office = await deadLetters({ spool: spool.path });
       const letters = await office.open({ all: true });
       // As it was written, whatever its handler has done to it.
       const buried = letters.map(({ id, envelope }) => [id, (envelope as { data: unknown }).data]);
-      assert.deepEqual(buried, dead + failed === 0 ? [] : [[special, "special"]]);
+      assert.deepEqual(buried, dead + failed === 0 ? [] : [[specialId, specialData]]);
     });
   }
 }
@@ -136,20 +138,19 @@ for (const [maxAttempts, when] of [
     const spool = await TestSpool.make(context);
     const bus = await spool.bus();
     const short = watchShortWay(context);
-    let noted: string[] | undefined;
-    const subscription = await bus.subscribe("a.b", { durable: "ci", maxAttempts }, async ({ id, data }) => {
-      if (data !== "special" || !short.has(id)) return;
+    const noted: string[][] = [];
+    const subscription = await bus.subscribe("a.b", { durable: "ci", maxAttempts }, async ({ id }) => {
+      if (!short.has(id)) return;
       if (maxAttempts > 1) await delay(20);
-      noted = notedInWork(spool, bus.user);
+      noted.push(notedInWork(spool, bus.user));
     });
     await delay(UNTIL_KNOWN_MS);
-    for (let n = 1; !(short.size > 2); n++) {
+    for (let n = 1; noted.length === 0; n++) {
+      assert.ok(n < ENOUGH, "nothing comes the short way");
       await bus.publish("a.b", n);
       await until(() => subscription.stats.acked === n);
     }
-    await bus.publish("a.b", "special");
-    await until(() => noted !== undefined);
-    assert.equal(noted?.length, 1);
+    assert.equal(noted[0]?.length, 1);
     await subscription.drain();
   });
 }
