@@ -114,7 +114,7 @@ test("a consumer that comes and goes while the publisher goes on: nothing is los
     }
   })();
   const settled: number[] = [];
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 40 || settled.length < 300; round++) {
     const subscription = await bus.subscribe("a.*", { durable: "guest" }, async ({ data, signal }) => {
       // What is in work when it closes is not settled.
       if (round % 2 === 0 && (data as number) % 5 === 0) await delay(3);
@@ -128,7 +128,6 @@ test("a consumer that comes and goes while the publisher goes on: nothing is los
   await bus.subscribe("a.*", { durable: "guest" }, ({ data }) => void settled.push(data as number));
   await until(() => settled.length >= count);
   await delay(300);
-  assert.ok(count > 300, String(count));
   assert.deepEqual(settled, upTo(count));
   await spool.close();
   assert.deepEqual(leftIn(spool, bus, "guest"), []);

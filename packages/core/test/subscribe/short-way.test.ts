@@ -11,7 +11,7 @@ import { TestSpool, until } from "../support/spool.js";
 /** Longer than a publisher goes by what it has seen of subscriptions. */
 const UNTIL_KNOWN_MS = 100;
 /** Messages, of which some come the short way on the slowest machine. */
-const ENOUGH = 200;
+const ENOUGH = 50;
 
 /** Ids of what came by the short way. */
 function watchShortWay(context: TestContext): Set<string> {
