@@ -12,12 +12,58 @@ for (const part of ["new", "cur", "retry", "dead"]) {
     const subscription = await bus.subscribe("work", { durable: "ci" }, () => undefined);
     fs.rmSync(join(dirOf(spool, bus), part), { recursive: true });
     await assert.rejects(subscription.done, { code: "ERR_NOT_FOUND", fix: "subscribe again" });
-    await bus.unsubscribe("ci");
-    const again = await bus.subscribe("work", { durable: "ci" }, () => undefined);
-    await bus.publish("work", 1);
-    await until(() => again.stats.acked === 1);
+    await assertDelivers(bus);
+  });
+
+  test(`an iterator whose ${part}/ is removed under it ends, says so, and leaves room for another`, async (context) => {
+    const spool = await PersonalSpool.make(context);
+    const bus = await spool.bus();
+    const reading = (await bus.subscribe("work", { durable: "ci" }))[Symbol.asyncIterator]().next();
+    fs.rmSync(join(dirOf(spool, bus), part), { recursive: true });
+    await assert.rejects(reading, { code: "ERR_NOT_FOUND", fix: "subscribe again" });
+    await assertDelivers(bus);
   });
 }
+
+/** Another subscription of that name can be had at once, and gets what is published. */
+async function assertDelivers(bus: Bus): Promise<void> {
+  const again = await bus.subscribe("work", { durable: "ci" }, () => undefined);
+  await bus.publish("work", 1);
+  await until(() => again.stats.acked === 1);
+}
+
+for (const [whose, isSame] of [
+  ["the same bus", true],
+  ["another bus of the process", false],
+] as const) {
+  test(`a subscription that is made anew by ${whose} while the one before it is open is its own`, async (context) => {
+    const spool = await PersonalSpool.make(context);
+    // Nobody looks before the test is over.
+    const options = { rescanMs: 600_000 };
+    const [bus, rival] = [await spool.bus(options), await spool.bus(options)];
+    const former = await bus.subscribe("work", { durable: "ci" }, () => undefined);
+    await bus.unsubscribe("ci");
+    const owner = isSame ? bus : await spool.bus(options);
+    const subscription = await owner.subscribe("work", { durable: "ci" }, () => undefined);
+    await former.close();
+    await assert.rejects(rival.subscribe("work", { durable: "ci" }), { code: "ERR_BUSY" });
+    await bus.publish("work", 1);
+    await until(() => subscription.stats.acked === 1);
+    await subscription.close();
+    await (await rival.subscribe("work", { durable: "ci" })).close();
+  });
+}
+
+test("of a subscription that is made anew the one before it notices, and ends alone", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const bus = await spool.bus();
+  const former = await bus.subscribe("work", { durable: "ci" }, () => undefined);
+  await bus.unsubscribe("ci");
+  const subscription = await bus.subscribe("work", { durable: "ci" }, () => undefined);
+  await assert.rejects(former.done);
+  await bus.publish("work", 1);
+  await until(() => subscription.stats.acked === 1);
+});
 
 test("a publisher finds a subscription, or a drop box, that was removed and made anew", async (context) => {
   const spool = await PersonalSpool.make(context);

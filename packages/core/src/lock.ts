@@ -34,7 +34,8 @@ export async function takeLock(
 ): Promise<Release | undefined> {
   library ??= (await loadLater(() => import("proper-lockfile"))).default;
   try {
-    const release = await library.lock(lockPath, {
+    // The library's own register is of the whole process: two buses in it are two holders, also if one lost the lock to the other.
+    const release = await library.lock(holder === undefined ? lockPath : `${lockPath}/${holder}`, {
       lockfilePath: lockPath,
       realpath: false,
       stale: staleMs,

@@ -63,7 +63,7 @@ export class Receiver {
       presence: this.#presence,
       watch,
       reply: (message, data, options) => this.#reply(message, data, options),
-      heldLocks: new Set(),
+      heldLocks: new Map(),
       nextConsumer: () => `${this.#presence.token}-${++consumers}`,
       everyNowAndThen: (tick, keepsProcess) => ticker.add(tick, rescanMs, keepsProcess),
     };

@@ -22,6 +22,12 @@ export interface LockedPlace {
 }
 
 /**
+ * The lock that this bus holds at each path, to tell it from one that it could not let go of; and from the one before it, whose
+ * subscription was removed under its consumer and made anew: that bears the same name.
+ */
+export type HeldLocks = Map<string, ConsumerLock>;
+
+/**
  * Keeps a durable subscription, or what else one process of an account does, to one process at a time. `consumer.lock/<token>` is whose it is, from the lock's first
  * moment to its last, and `consumer.json` tells everybody else. Whether the holder lives is decided by its presence, never by a
  * clock; a dead one's name is taken out of the lock, and that very name only, so nobody can break the lock of the next one.
@@ -32,8 +38,7 @@ export class ConsumerLock {
   readonly #place: LockedPlace;
   readonly #lockPath: string;
   readonly #self: Presence;
-  /** What this bus holds, to tell it from what it could not let go of. */
-  readonly #held: Set<string>;
+  readonly #held: HeldLocks;
   readonly #onLost: (error: BusError) => void;
   #release: Release | undefined;
 
@@ -41,7 +46,7 @@ export class ConsumerLock {
     spool: Spool,
     place: LockedPlace,
     self: Presence,
-    held: Set<string>,
+    held: HeldLocks,
     onLost: (error: BusError) => void,
   ) {
     this.#spool = spool;
@@ -61,7 +66,7 @@ export class ConsumerLock {
     spool: Spool,
     place: LockedPlace,
     self: Presence,
-    held: Set<string>,
+    held: HeldLocks,
     onLost: (error: BusError) => void,
   ): Promise<ConsumerLock> {
     const lock = new ConsumerLock(spool, place, self, held, onLost);
@@ -81,18 +86,22 @@ export class ConsumerLock {
   async look(): Promise<void> {
     if (this.#release === undefined) return;
     const path = this.#lockPath;
+    let cause: unknown;
     try {
       this.#spool.fileSystem.lstat(`${path}/${this.#self.token}`);
-    } catch (cause) {
-      if (errnoOf(cause) !== "ENOENT" && errnoOf(cause) !== "ENOTDIR") return;
-      // consumer.json may be another's by now.
-      await this.#letGo();
-      this.#onLost(new BusError("ERR_LOCK_LOST", `${path} was removed while it was held`, { path, cause }));
+      if (this.#isOurs) return;
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") return;
+      cause = error;
     }
+    // consumer.json may be another's by now.
+    await this.#letGo();
+    this.#onLost(new BusError("ERR_LOCK_LOST", `${path} was removed while it was held`, { path, cause }));
   }
 
   async release(): Promise<void> {
     if (this.#release === undefined) return;
+    if (!this.#isOurs) return this.#letGo();
     try {
       this.#spool.fileSystem.unlink(`${this.#dir}/consumer.json`);
     } catch {
@@ -104,8 +113,15 @@ export class ConsumerLock {
   async #letGo(): Promise<void> {
     const release = this.#release;
     this.#release = undefined;
+    // Another one's has our name, at our path.
+    if (!this.#isOurs) return;
     this.#held.delete(this.#lockPath);
     await release?.();
+  }
+
+  /** False once this bus has taken the lock anew. */
+  get #isOurs(): boolean {
+    return this.#held.get(this.#lockPath) === this;
   }
 
   async #try(): Promise<boolean> {
@@ -115,7 +131,7 @@ export class ConsumerLock {
       holder: this.#self.token,
     });
     if (this.#release === undefined) return false;
-    this.#held.add(this.#lockPath);
+    this.#held.set(this.#lockPath, this);
     return true;
   }
 

@@ -127,6 +127,9 @@ function directoriesOf(spool: Spool, kind: SubscriptionRecord["kind"]): [name: s
 function adapt(spool: Spool, place: SubscriptionPlace, wish: SubscriptionWish): SubscriptionRecord {
   const known = readKnown(spool, place);
   if (known === undefined) return restore(spool, place, wish);
+  const dir = `${place.parentDir}/${place.directoryName}`;
+  // A part of it may have been removed. Nobody else's is ours to mend.
+  if (spool.fileSystem.lstat(dir).uid === spool.uid) makeMissing(spool, dir, wish.kind);
   const formerPatterns = former(known, wish);
   const record: SubscriptionRecord = {
     ...compose(spool, wish, known.createdAt),
@@ -154,16 +157,31 @@ function restore(spool: Spool, place: SubscriptionPlace, wish: SubscriptionWish)
   // What waits in it may be as old as it is.
   const bornMs = Math.min(stat.birthtimeMs || Date.now(), Date.now());
   const record = compose(spool, wish, new Date(bornMs).toISOString());
-  for (const [name, mode] of directoriesOf(spool, wish.kind)) {
+  makeMissing(spool, dir, wish.kind);
+  write(spool, place, record);
+  bump(spool, place.parentDir);
+  return record;
+}
+
+function makeMissing(spool: Spool, dir: string, kind: SubscriptionRecord["kind"]): void {
+  for (const [name, mode] of directoriesOf(spool, kind)) {
+    if (isPlaceTaken(spool, `${dir}${name}`)) continue;
     try {
       makeDirectory(spool.fileSystem, `${dir}${name}`, mode);
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error;
     }
   }
-  write(spool, place, record);
-  bump(spool, place.parentDir);
-  return record;
+}
+
+function isPlaceTaken({ fileSystem }: Spool, path: string): boolean {
+  try {
+    fileSystem.lstat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
 }
 
 function readKnown(spool: Spool, { parentDir, directoryName }: SubscriptionPlace): SubscriptionRecord | undefined {

@@ -15,7 +15,7 @@ import { watchDirectory } from "../watch/choose.js";
 import type { WatchMode } from "../watch/watcher.js";
 import { Consumer } from "./consumer.js";
 import type { Backoff } from "./settlement.js";
-import { ConsumerLock, heartbeatAgeMs, presenceIn } from "./consumer-lock.js";
+import { ConsumerLock, heartbeatAgeMs, presenceIn, type HeldLocks } from "./consumer-lock.js";
 import {
   adaptSubscription,
   createSubscription,
@@ -79,8 +79,7 @@ export interface SubscriptionHost {
   readonly presence: PresenceKeeper;
   readonly watch: WatchMode;
   readonly reply: Reply;
-  /** Paths of the consumer locks that this bus holds. */
-  readonly heldLocks: Set<string>;
+  readonly heldLocks: HeldLocks;
   /** Distinguishes the consumers of one bus. */
   nextConsumer(): string;
   /**
@@ -222,7 +221,10 @@ export async function openSubscription<Data>(
 
 function closeOnAbort<Data>(subscription: Subscription<Data>, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
-  const close = () => void subscription.close();
+  const close = () =>
+    void subscription
+      .close()
+      .catch((error: unknown) => process.emitWarning((error as Error).message, "AgentbusWarning"));
   const forget = () => signal.removeEventListener("abort", close);
   signal.addEventListener("abort", close);
   subscription.done.then(forget, forget);

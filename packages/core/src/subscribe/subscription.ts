@@ -45,7 +45,10 @@ export class Subscription<Data = unknown> implements ReceivingEnd<Data>, AsyncIt
   /** Such as "alice~ci" or "queue:work". */
   readonly name: string;
   readonly patterns: readonly string[];
-  /** Resolves when it is closed; rejects when it cannot go on: ERR_NOT_FOUND (it was removed), ERR_LOCK_LOST. */
+  /**
+   * Resolves when it is closed; rejects when it cannot go on: ERR_NOT_FOUND (it was removed), ERR_LOCK_LOST. By then it has let go of
+   * everything, so whoever waits for it can subscribe again.
+   */
   readonly done: Promise<void>;
   readonly #parts: SubscriptionParts;
   readonly #consumer: Consumer;
@@ -58,6 +61,8 @@ export class Subscription<Data = unknown> implements ReceivingEnd<Data>, AsyncIt
   #fail!: (error: unknown) => void;
   #reading: "nobody" | "iterator" | "handler" = "nobody";
   #closed: Promise<void> | undefined;
+  /** Why it cannot go on. */
+  #failure: unknown;
   #hasWarned = false;
 
   constructor(parts: SubscriptionParts) {
@@ -98,7 +103,7 @@ export class Subscription<Data = unknown> implements ReceivingEnd<Data>, AsyncIt
         // One that was put back because the subscription closed meanwhile is not ours to acknowledge.
         if (this.#parts.autoAck && last?.isSettled === false) await last.ack();
         await this.#roomFor(this.#parts.maxInFlight);
-        const taken = await this.#consumer.next();
+        const taken = await this.#consumer.next().catch((error: unknown) => this.#end(error));
         if (taken === undefined || this.#hasClosedBefore(taken)) return { done: true, value: undefined };
         last = this.#messageOf(taken);
         taken.claim.confirmBegun(taken.index);
@@ -117,10 +122,9 @@ export class Subscription<Data = unknown> implements ReceivingEnd<Data>, AsyncIt
     const loop = new HandlerLoop(this.#consumer, handler, concurrency, {
       messageOf: (taken) => this.#messageOf(taken),
       onFailure: (error, message, reason) => this.#reportFailure(error, message, reason),
-      onBroken: (error) => {
-        process.emitWarning(`the subscription ${this.name} ends: ${(error as Error).message}`, "AgentbusWarning");
-        this.#fail(error);
-        void this.close();
+      onBroken: (failure) => {
+        process.emitWarning(`the subscription ${this.name} ends: ${(failure as Error).message}`, "AgentbusWarning");
+        void this.#end(failure).catch(() => undefined);
       },
     });
     this.#loop = loop;
@@ -148,10 +152,23 @@ export class Subscription<Data = unknown> implements ReceivingEnd<Data>, AsyncIt
     this.#closing.abort(new BusError("ERR_CLOSED", `the subscription ${this.name} was closed`));
     this.#loop?.stop();
     for (const message of this.#inWork.members()) message.giveBack();
-    await this.#parts.release();
-    const { failure } = this.#consumer;
+    try {
+      await this.#parts.release();
+    } catch (error) {
+      this.#fail(this.#failure ?? this.#consumer.failure ?? error);
+      throw error;
+    }
+    const failure = this.#failure ?? this.#consumer.failure;
     if (failure === undefined) this.#finish();
     else this.#fail(failure);
+  }
+
+  /** Closes because it cannot go on. @throws what it was given, once everything is let go of */
+  async #end(failure: unknown): Promise<never> {
+    this.#failure ??= failure;
+    // What else goes wrong then is not what counts.
+    await this.close().catch(() => undefined);
+    throw failure;
   }
 
   /** Whether the subscription closed between the taking of a message and this moment: then it goes back with the rest. */
