@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { runCampaign } from "./crash/campaign.js";
-import { failuresAt } from "./crash/every-point.js";
+import { killAtEach } from "./crash/every-point.js";
 import { findPoints, inScratch } from "./crash/kill-point.js";
 import { scenarios } from "./crash/scenarios.js";
 
@@ -28,9 +28,9 @@ async function soakPoints(kills: number): Promise<number> {
   for (const scenario of scenarios) {
     if (done >= kills || (scenario.isGroup === true && process.geteuid?.() !== 0)) continue;
     const points = await findPoints(scenario);
-    const failures = await failuresAt(scenario, points);
-    done += points.length;
-    console.log(`${done} kills: ${scenario.name}, at each of ${points.length} points`);
+    const { failures, missed } = await killAtEach(scenario, points);
+    done += points.length - missed.length;
+    console.log(`${done} kills: ${scenario.name}, at ${points.length - missed.length} of ${points.length} points`);
     for (const failure of failures) console.error(failure);
     if (failures.length > 0) process.exitCode = 1;
   }

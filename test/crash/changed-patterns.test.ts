@@ -22,7 +22,7 @@ test("patterns whose process died before it could tell publishers hold once some
     const publisher = await openKnowing(spoolPath);
 
     const kill = { phase: "change-subscription", when: "before", name: "mkdir a .touch- directory", nth: 1 } as const;
-    await runChild({ scenario: scenario.name, spoolPath, journalPath: join(dir, "child"), kill });
+    assert.ok(await runChild({ scenario: scenario.name, spoolPath, journalPath: join(dir, "child"), kill }));
     const bus = await stage.bus();
     await bus.subscribe("other.*", { durable: "a" });
     const { subscriptions } = await publisher.publish("other.one");
