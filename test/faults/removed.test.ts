@@ -46,6 +46,7 @@ for (const [whose, isSame] of [
     const owner = isSame ? bus : await spool.bus(options);
     const subscription = await owner.subscribe("work", { durable: "ci" }, () => undefined);
     await former.close();
+    assert.ok(fs.existsSync(join(dirOf(spool, owner), "consumer.json")));
     await assert.rejects(rival.subscribe("work", { durable: "ci" }), { code: "ERR_BUSY" });
     await bus.publish("work", 1);
     await until(() => subscription.stats.acked === 1);

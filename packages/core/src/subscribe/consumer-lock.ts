@@ -84,30 +84,34 @@ export class ConsumerLock {
 
   /** Notices that the lock was removed while it was held. To be called from time to time: its holder wakes up for that anyway. */
   async look(): Promise<void> {
-    if (this.#release === undefined) return;
+    if (this.#release === undefined || !this.#isLost()) return;
     const path = this.#lockPath;
-    let cause: unknown;
-    try {
-      this.#spool.fileSystem.lstat(`${path}/${this.#self.token}`);
-      if (this.#isOurs) return;
-    } catch (error) {
-      if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") return;
-      cause = error;
-    }
-    // consumer.json may be another's by now.
     await this.#letGo();
-    this.#onLost(new BusError("ERR_LOCK_LOST", `${path} was removed while it was held`, { path, cause }));
+    this.#onLost(new BusError("ERR_LOCK_LOST", `${path} was removed while it was held`, { path }));
   }
 
   async release(): Promise<void> {
     if (this.#release === undefined) return;
-    if (!this.#isOurs) return this.#letGo();
-    try {
-      this.#spool.fileSystem.unlink(`${this.#dir}/consumer.json`);
-    } catch {
-      // It tells people; who holds the lock stands in the lock.
+    // If it is lost, consumer.json may be another's by now.
+    if (!this.#isLost()) {
+      try {
+        this.#spool.fileSystem.unlink(`${this.#dir}/consumer.json`);
+      } catch {
+        // It tells people; who holds the lock stands in the lock.
+      }
     }
     await this.#letGo();
+  }
+
+  /** Whether somebody has removed it; false while nobody can tell. */
+  #isLost(): boolean {
+    if (!this.#isOurs) return true;
+    try {
+      this.#spool.fileSystem.lstat(`${this.#lockPath}/${this.#self.token}`);
+      return false;
+    } catch (error) {
+      return errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR";
+    }
   }
 
   async #letGo(): Promise<void> {
