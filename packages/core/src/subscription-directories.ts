@@ -1,5 +1,5 @@
 import { Directory } from "./directory.js";
-import { errnoOf } from "./errors.js";
+import { BusError, errnoOf } from "./errors.js";
 import type { Spool } from "./spool.js";
 import { labelOf, type SubscriptionRecord } from "./subscription-record.js";
 import { hasTally, TALLY } from "./tally.js";
@@ -58,6 +58,13 @@ export class SubscriptionDirectories {
     } catch (error) {
       return errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR";
     }
+  }
+
+  /** What to say when it is not in place. */
+  removed(cause?: unknown): BusError {
+    const { path, label } = this;
+    const text = `the subscription ${label} was removed while it was consumed`;
+    return new BusError("ERR_NOT_FOUND", text, { path, cause, fix: "subscribe again" });
   }
 
   close(): void {

@@ -7,7 +7,7 @@ import type { LoadedEnvelope } from "./load.js";
 import type { PendingFile } from "./pending.js";
 import type { LinePattern } from "./plain-lines.js";
 import type { StreamReader } from "./stream-reader.js";
-import type { Step } from "./take.js";
+import type { Step } from "./judge-file.js";
 
 /** A claimed file that is read while it grows. */
 export interface FollowedStream {

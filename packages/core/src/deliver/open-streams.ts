@@ -7,7 +7,7 @@ import type { SubscriptionDirectories } from "../subscription-directories.js";
 import type { LoadedEnvelope } from "./load.js";
 import { isBefore, nameOf, OpenStream, type FollowedStream, type Line } from "./open-stream.js";
 import { Seals } from "./seals.js";
-import type { Step } from "./take.js";
+import type { Step } from "./judge-file.js";
 
 /** Each holds two descriptors, and every look reads them all. */
 const MAX_OPEN = 64;

@@ -1,7 +1,6 @@
 import type { Directory } from "../directory.js";
 import { fromErrno, errnoOf } from "../errors.js";
 import type { Envelope } from "../envelope.js";
-import { validatePrivateRecord } from "../generated/validators.js";
 import { isStream } from "../message-name.js";
 import { Claim, type ClaimedEnvelope } from "../settle/claim.js";
 import { curName, isOwnFile } from "../settle/claim-names.js";
@@ -10,16 +9,16 @@ import type { LateNotes } from "../settle/late-notes.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { removeFromTally } from "../tally.js";
-import { allReady, whenReady } from "../when-ready.js";
+import { whenReady } from "../when-ready.js";
 import { Express } from "./express.js";
 import { InWork } from "./in-work.js";
-import { Judge, type Sender, type Verdict } from "./judge.js";
+import type { Verdict } from "./judge.js";
+import { FileJudge, type Step } from "./judge-file.js";
 import type { OpenStream } from "./open-stream.js";
 import { OpenStreams } from "./open-streams.js";
 import { StreamReader } from "./stream-reader.js";
-import { isUnfit, loadFile, type LoadedEnvelope, type LoadedFile, type UnfitLoad } from "./load.js";
+import { loadFile, type LoadedFile, type UnfitLoad } from "./load.js";
 import type { PendingFile } from "./pending.js";
-import { pushedAhead } from "./place-in-order.js";
 import { buryUnfit, clearStray } from "./quarantine.js";
 import { PlainLines } from "./plain-lines.js";
 import type { Refusal } from "./refusal.js";
@@ -38,17 +37,6 @@ export interface Taken extends ClaimedEnvelope {
   readonly isSuspect: boolean;
   /** Of those who keep account of it (in-work.ts). */
   slot: number;
-}
-
-/** What is to be done with one envelope of a claimed file. */
-export interface Step {
-  readonly claim: Claim;
-  readonly pending: PendingFile;
-  readonly index: number;
-  readonly attempt: number;
-  readonly isSuspect: boolean;
-  readonly raw: string;
-  readonly verdict: Verdict;
 }
 
 /** What happens to envelopes that are not delivered. */
@@ -70,7 +58,7 @@ export class Taker {
   readonly #spool: Spool;
   readonly #directories: SubscriptionDirectories;
   readonly #letters: DeadLetters;
-  readonly #judge: Judge;
+  readonly #judge: FileJudge;
   readonly #seen: SeenIds;
   readonly #plain = new PlainLines();
   readonly #lateNotes: LateNotes;
@@ -93,17 +81,14 @@ export class Taker {
     this.#spool = spool;
     this.#directories = directories;
     this.#letters = new DeadLetters(spool, directories);
-    this.#judge = new Judge(spool, directories.record);
+    this.#judge = new FileJudge(spool, directories);
     this.#seen = seen;
     this.#lateNotes = lateNotes;
     this.#consumer = consumer;
     this.#reports = reports;
     this.express = new Express(spool, seen, this.#inWork);
     this.streams = new OpenStreams(spool, directories, {
-      judge: ({ claim, pending, reader, sender }, loaded) => {
-        const verdict = this.#judge.judge(sender, loaded, reader.writtenMs);
-        return this.#step(claim, pending, loaded.index, loaded.raw, verdict);
-      },
+      judge: (stream, loaded) => this.#judge.judgeLine(stream, loaded),
       onGrowth: reports.grown,
       onUnused: (step) => this.endUnused(step),
       onOwnMove: (name) => reports.ownMove(name),
@@ -256,27 +241,19 @@ export class Taker {
     }
   }
 
-  /** What is wrong with the file as a whole, whatever each of its envelopes says. */
-  #unfitHere(claim: Claim, load: LoadedFile, pending: PendingFile): UnfitLoad | undefined {
-    if (isOwnFile(claim.file)) return undefined;
-    // Its members settle files and not parts of them; and notes on the parts could be anybody's, where anybody may put files.
-    if (this.#directories.record.kind === "queue" && load.envelopes.length > 1) {
-      const facts = { uid: load.uid, bytes: undefined, isRegular: true };
-      return { ...facts, reason: "invalid-envelope", detail: "a file in a queue holds one envelope" };
-    }
-    return pushedAhead(pending.file, load);
-  }
-
   #stepsOf(claim: Claim, load: LoadedFile | UnfitLoad, pending: PendingFile): Step[] | Promise<Step[]> {
     // Uids are recycled: whose file it is, the account files must say that are there after it.
     if (load.uid !== this.#spool.uid) this.#spool.accounts.refresh();
-    const unfit = isUnfit(load) ? load : this.#unfitHere(claim, load, pending);
+    const unfit = this.#judge.findUnfit(claim, load, pending);
     if (unfit !== undefined) {
       this.#refuseFile(claim, unfit);
       if (pending.from === "retry") claim.dropNotes();
       return [];
     }
-    return this.#judgeAll(claim, load as LoadedFile, pending);
+    return whenReady(this.#judge.judge(claim, load as LoadedFile, pending), (steps) => {
+      if (steps === undefined) claim.release(LOOK_AGAIN_MS);
+      return steps ?? [];
+    });
   }
 
   /** Nothing has been handed out, so putting the file back loses nothing. */
@@ -286,63 +263,6 @@ export class Taker {
     // Its sender holds a lease on it (fcntl(2), F_SETLEASE), which the kernel ends by itself.
     if (errnoOf(error) === "EAGAIN") return [];
     throw fromErrno(error, "read a message in", this.#directories.path);
-  }
-
-  #judgeAll(claim: Claim, load: LoadedFile, pending: PendingFile): Step[] | Promise<Step[]> {
-    return whenReady(claim.expect(load.envelopes.length), () => {
-      if (isOwnFile(claim.file)) {
-        const [loaded] = load.envelopes.filter(({ index }) => claim.isOpen(index));
-        return loaded === undefined ? [] : allReady([this.#judgeOwn(claim, pending, loaded, load.uid)]);
-      }
-      return whenReady(this.#judge.senderOf(load.uid), (sender) => {
-        if (sender !== undefined) return this.#judgeFrom(sender, claim, pending, load);
-        claim.release(LOOK_AGAIN_MS);
-        return [];
-      });
-    });
-  }
-
-  #judgeFrom(sender: Sender, claim: Claim, pending: PendingFile, load: LoadedFile): Step[] | Promise<Step[]> {
-    const steps: (Step | Promise<Step>)[] = [];
-    for (const loaded of load.envelopes) {
-      const { index, raw } = loaded;
-      if (!claim.isOpen(index)) continue;
-      const verdict = this.#judge.judge(sender, loaded, load.writtenMs);
-      steps.push(this.#step(claim, pending, index, raw, verdict));
-    }
-    return allReady(steps);
-  }
-
-  #step(
-    claim: Claim,
-    pending: PendingFile,
-    index: number,
-    raw: string,
-    verdict: Verdict | Promise<Verdict>,
-  ): Step | Promise<Step> {
-    const attempt = claim.attemptOf(index);
-    const isSuspect = claim.isSuspect(index);
-    return verdict instanceof Promise
-      ? verdict.then((known) => ({ claim, pending, index, attempt, isSuspect, raw, verdict: known }))
-      : { claim, pending, index, attempt, isSuspect, raw, verdict };
-  }
-
-  /** A private record, which names the sender. Its consumer may have died before it was judged, so it is judged like any other. */
-  #judgeOwn(
-    claim: Claim,
-    pending: PendingFile,
-    { index, value, raw }: LoadedEnvelope,
-    uid: number,
-  ): Step | Promise<Step> {
-    if (uid !== this.#spool.uid || !validatePrivateRecord(value)) {
-      const sender = { uid, user: this.#spool.accounts.userOf(uid) ?? `uid${uid}` };
-      const detail = "it is not a private record of this account";
-      return this.#step(claim, pending, index, raw, { kind: "refuse", reason: "invalid-envelope", detail, sender });
-    }
-    const { sender, envelope } = value as { sender: Sender; envelope: Envelope };
-    const line = `${JSON.stringify(envelope)}\n`;
-    const verdict = this.#judge.judge(sender, { raw: line, value: envelope, isFit: false });
-    return this.#step(claim, pending, index, line, verdict);
   }
 
   #clearStray(where: Directory, name: string): void {

@@ -3,24 +3,14 @@ import { parseEnvelope } from "../deliver/load.js";
 import type { DeadReason } from "../deliver/refusal.js";
 import { ignoreMissing } from "../directory.js";
 import type { Envelope } from "../envelope.js";
-import { PRIVATE_FILE_MODE } from "../permissions.js";
-import { writeOwnFile } from "../private-file.js";
 import { isMessageFile, isStream } from "../message-name.js";
 import type { Spool } from "../spool.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { whenReady } from "../when-ready.js";
-import {
-  curName,
-  hiddenOwnFile,
-  isOwnFile,
-  ownFile,
-  parseHiddenOwnFile,
-  retryName,
-  SUSPECT_DUE_MS,
-  type CurName,
-} from "./claim-names.js";
+import { curName, isOwnFile, ownFile, retryName, SUSPECT_DUE_MS, type CurName } from "./claim-names.js";
 import { DeadLetters, LINK_SUFFIX } from "./dead-letters.js";
 import type { LateNotes } from "./late-notes.js";
+import { Leaving } from "./leaving.js";
 import { Progress } from "./progress.js";
 
 /** One envelope of a claimed file, with what is needed to put it elsewhere. */
@@ -74,8 +64,8 @@ export class Claim {
   #progress: Progress | undefined;
   /** More envelopes may come: the file stays, also when all that are known are settled. */
   #isGrowing = false;
-  /** Records of envelopes that are about to leave. */
-  readonly #leaving = new Map<number, string>();
+  /** Of a file with several: envelopes that are about to leave it. */
+  #leaving: Leaving | undefined;
 
   constructor(
     spool: Spool,
@@ -118,7 +108,7 @@ export class Claim {
       this.#progress = progress;
       for (let index = 0; index < total; index++) if (!progress.isSettled(index)) this.add(index);
       // Somebody was here before us, and may have died while an envelope left, or before the file was removed.
-      if (progress.hasBegun) this.#finishLeaving(progress);
+      if (progress.hasBegun) this.#leavingOnes().finish((index) => progress.isSettled(index));
       this.#removeIfDone();
     });
   }
@@ -218,11 +208,11 @@ export class Claim {
 
   /** Puts an envelope back, to be delivered again at `dueMs` (ms since 1970). */
   putBack(claimed: ClaimedEnvelope, dueMs: number): void {
-    if (!this.isOpen(claimed.index) && !this.#leaving.has(claimed.index)) return this.#removeIfDone();
+    if (!this.isOpen(claimed.index) && !this.#leaves(claimed.index)) return this.#removeIfDone();
     // It was an attempt, also where the handler put it back at once.
     this.#noteBegun(claimed.index);
     if (!this.#isLast(claimed.index)) return this.#leave(claimed, dueMs);
-    this.#stay(claimed.index);
+    this.#leaving?.stay(claimed.index);
     this.#moveTo(this.#retryPath(dueMs, this.#name.attempt));
     this.#forgetAll();
     this.#closeNotes();
@@ -251,52 +241,36 @@ export class Claim {
     return DeadLetters.letterOf(this.#progress === undefined ? this.file : ownFile(this.file, index));
   }
 
-  /**
-   * One envelope leaves, the others stay in work. Its record is written whole under a hidden name, then it is noted that the file is
-   * done with it, then the record appears: at no moment is it in both places for somebody else to take.
-   */
-  #leave({ index, sender, raw }: ClaimedEnvelope, dueMs: number): void {
-    const { retry } = this.#directories;
-    // Tried again after a failure, it goes under the name that it had: a record of its own would stay hidden for ever.
-    const again = this.#leaving.get(index);
-    const name = again ?? retryName({ dueMs, attempts: this.attemptOf(index) - 1, file: ownFile(this.file, index) });
-    this.#leaving.set(index, name);
+  /** One envelope leaves, the others stay in work. */
+  #leave(claimed: ClaimedEnvelope, dueMs: number): void {
+    const { index } = claimed;
+    const leaving = this.#leavingOnes();
+    leaving.add(index, dueMs, this.attemptOf(index) - 1);
     if (this.isOpen(index)) {
-      const record = `${JSON.stringify({ sender, envelope: parseEnvelope(raw) })}\n`;
-      writeOwnFile(this.#spool, retry, hiddenOwnFile(name), record, PRIVATE_FILE_MODE);
+      leaving.write(claimed);
       this.#progress?.settle(index);
       this.#close(index);
     }
-    ignoreMissing(() => this.#spool.fileSystem.rename(retry.atOwn(hiddenOwnFile(name)), retry.atOwn(name)));
-    this.#leaving.delete(index);
+    leaving.show(index);
     this.#removeIfDone();
   }
 
-  /** An envelope that was about to leave, and could not, stays with the file after all. */
-  #stay(index: number): void {
-    const name = this.#leaving.get(index);
-    if (name === undefined) return;
-    ignoreMissing(() => this.#spool.fileSystem.unlink(this.#directories.retry.atOwn(hiddenOwnFile(name))));
-    this.#leaving.delete(index);
+  #leavingOnes(): Leaving {
+    return (this.#leaving ??= new Leaving(this.#spool, this.#directories.retry, this.file));
   }
 
-  /** Ends what a consumer before us began: records of envelopes that have left appear, others are as if they had never been. */
-  #finishLeaving(progress: Progress): void {
-    const { retry } = this.#directories;
-    const { fileSystem } = this.#spool;
-    for (const entry of fileSystem.readdir(retry.base)) {
-      const hidden = parseHiddenOwnFile(entry, this.file);
-      if (hidden === undefined) continue;
-      const path = retry.atOwn(entry);
-      const end = () =>
-        progress.isSettled(hidden.index) ? fileSystem.rename(path, retry.atOwn(hidden.name)) : fileSystem.unlink(path);
-      ignoreMissing(end);
-    }
+  #leaves(index: number): boolean {
+    return this.#leaving?.has(index) === true;
+  }
+
+  /** How many are about to leave. */
+  get #leavingCount(): number {
+    return this.#leaving?.size ?? 0;
   }
 
   /** The last envelope to be settled takes the file along; before that, only the note is made. */
   #settle(index: number, finish: () => void, isLate = false): void {
-    if (this.#leaving.size > 0) this.#stay(index);
+    this.#leaving?.stay(index);
     if (!this.isOpen(index)) return this.#removeIfDone();
     if (this.#isLast(index)) finish();
     else this.#note(index, isLate);
@@ -353,12 +327,12 @@ export class Claim {
   /** Whether nothing but this envelope keeps the file where it is. */
   #isLast(index: number): boolean {
     if (this.#isGrowing || this.#open > 1 || !this.isOpen(index)) return false;
-    return this.#leaving.size === (this.#leaving.has(index) ? 1 : 0);
+    return this.#leavingCount === (this.#leaves(index) ? 1 : 0);
   }
 
-  /** Whether nothing keeps the file where it is. Hidden records are only found while it is there (`#finishLeaving()`). */
+  /** Whether nothing keeps the file where it is. Hidden records are only found while it is there (leaving.ts). */
   get #isDone(): boolean {
-    return this.#open === 0 && this.#leaving.size === 0 && !this.#isGrowing;
+    return this.#open === 0 && this.#leavingCount === 0 && !this.#isGrowing;
   }
 
   #removeIfDone(): void {

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Pending } from "../deliver/pending.js";
+import type { Step } from "../deliver/judge-file.js";
 import type { Refusal } from "../deliver/refusal.js";
 import type { OpenStream } from "../deliver/open-stream.js";
 import { SeenIds } from "../deliver/seen.js";
-import { Taker, type Step, type Taken } from "../deliver/take.js";
-import { BusError, fromErrno } from "../errors.js";
-import type { Claim } from "../settle/claim.js";
+import { Taker, type Taken } from "../deliver/take.js";
+import { fromErrno, type BusError } from "../errors.js";
 import type { CurName } from "../settle/claim-names.js";
 import { LateNotes } from "../settle/late-notes.js";
 import { recoverClaims, removeOrphanedNotes } from "../settle/recover.js";
@@ -14,6 +14,7 @@ import type { SubscriptionDirectories } from "../subscription-directories.js";
 import { whenReady } from "../when-ready.js";
 import { Alarm } from "./alarm.js";
 import { OwnMoves } from "./own-moves.js";
+import { Returns } from "./returns.js";
 import { Settlement, type Attempts } from "./settlement.js";
 import { noStatistics } from "./statistics.js";
 import { TallyKeeper } from "./tally-keeper.js";
@@ -60,7 +61,7 @@ export class Consumer {
   readonly #tallyKeeper: TallyKeeper;
   /** What is left to do of the file at hand, the last first. */
   #steps: Step[] = [];
-  readonly #toReturn = new Set<Claim>();
+  readonly #returns: Returns;
   /** Whoever asked for a message before, until there is one. */
   #turn: Promise<void> | undefined;
   /** Of whoever waits since `poll()` returned; undefined when something may be to be taken from files meanwhile, such as a retry. */
@@ -75,7 +76,6 @@ export class Consumer {
   /** When a message was last asked for, by performance.now(). */
   polledAt = 0;
   #isStopped = false;
-  #isClosed = false;
   #failure: BusError | undefined;
 
   constructor(spool: Spool, directories: SubscriptionDirectories, options: ConsumerOptions) {
@@ -83,6 +83,7 @@ export class Consumer {
     this.#directories = directories;
     this.#options = options;
     this.#pending = new Pending(spool, directories);
+    this.#returns = new Returns(directories.path);
     this.#tallyKeeper = new TallyKeeper(spool, directories);
     this.#seen = new SeenIds(spool, options.seenPath, options.isShared);
     this.#taker = new Taker(spool, directories, this.#seen, this.#lateNotes, options.consumer, {
@@ -131,7 +132,7 @@ export class Consumer {
   /** Looks for what no event reported. To be called from time to time. */
   async tick(): Promise<void> {
     if (this.#isStopped) return;
-    if (!this.#directories.isInPlace()) return this.fail(this.#removed());
+    if (!this.#directories.isInPlace()) return this.fail(this.#directories.removed());
     if (this.#options.isShared || this.#hasLeftClaims) this.#recover();
     if (this.#options.isShared) removeOrphanedNotes(this.#spool, this.#directories, false);
     this.#tallyKeeper.look();
@@ -208,8 +209,7 @@ export class Consumer {
       // It goes back all the same; only the attempt counts.
     }
     this.#taker.finish(taken);
-    if (this.#isClosed) this.#return(taken.claim);
-    else this.#toReturn.add(taken.claim);
+    this.#returns.add(taken.claim);
   }
 
   /** To be called when a handler has returned that a message was given to: see Express. */
@@ -242,10 +242,9 @@ export class Consumer {
     await this.#turn;
     await this.#waiting;
     for (const step of this.#steps.splice(0)) this.#returnUnused(step);
-    for (const claim of await this.#taker.streams.close()) this.#toReturn.add(claim);
-    for (const claim of this.#toReturn) this.#return(claim);
+    for (const claim of await this.#taker.streams.close()) this.#returns.add(claim);
+    this.#returns.close();
     this.#lateNotes.close();
-    this.#isClosed = true;
     this.#seen.flush();
   }
 
@@ -346,17 +345,8 @@ export class Consumer {
   }
 
   #returnUnused(step: Step): void {
-    this.#toReturn.add(step.claim);
+    this.#returns.add(step.claim);
     this.#taker.endUnused(step);
-  }
-
-  #return(claim: Claim): void {
-    try {
-      claim.release();
-    } catch (error) {
-      const { message, code } = fromErrno(error, "put back a message of", this.#directories.path);
-      process.emitWarning(`${message}; the next consumer finds it`, { type: "AgentbusWarning", code });
-    }
   }
 
   #refused(refusal: Refusal): void {
@@ -372,7 +362,7 @@ export class Consumer {
   /** A full disk, no descriptors left, or the subscription gone: says so, and tries again unless that is hopeless. */
   async #pause(cause: unknown): Promise<void> {
     const error = fromErrno(cause, "look for messages in", this.#directories.path);
-    if (!this.#isStopped && !this.#directories.isInPlace()) return this.fail(this.#removed(error));
+    if (!this.#isStopped && !this.#directories.isInPlace()) return this.fail(this.#directories.removed(error));
     this.#pending.invalidate();
     warn(error, `in ${FAILURE_PAUSE_MS} ms`);
     await delay(FAILURE_PAUSE_MS);
@@ -381,18 +371,6 @@ export class Consumer {
   #warnOfNotes(cause: unknown): void {
     warn(fromErrno(cause, "note what is done in", this.#directories.path), `in ${FAILURE_PAUSE_MS} ms`);
     setTimeout(() => this.#lateNotes.writeSoon(), FAILURE_PAUSE_MS).unref();
-  }
-
-  #removed(cause?: unknown): BusError {
-    return new BusError(
-      "ERR_NOT_FOUND",
-      `the subscription ${this.#directories.label} was removed while it was consumed`,
-      {
-        path: this.#directories.path,
-        cause,
-        fix: "subscribe again",
-      },
-    );
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Step, Taken } from "../deliver/take.js";
+import type { Step } from "../deliver/judge-file.js";
+import type { Taken } from "../deliver/take.js";
 import { fromErrno, type BusError } from "../errors.js";
 import type { SubscriptionDirectories } from "../subscription-directories.js";
 import type { SubscriptionStatistics } from "./statistics.js";
