@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { runCampaign } from "./crash/campaign.js";
-import { killAtEach } from "./crash/every-point.js";
+import { areFew, killAtEach } from "./crash/every-point.js";
 import { findPoints, inScratch } from "./crash/kill-point.js";
 import { scenarios } from "./crash/scenarios.js";
 
@@ -32,7 +32,7 @@ async function soakPoints(kills: number): Promise<number> {
     done += points.length - missed.length;
     console.log(`${done} kills: ${scenario.name}, at ${points.length - missed.length} of ${points.length} points`);
     for (const failure of failures) console.error(failure);
-    if (failures.length > 0) process.exitCode = 1;
+    if (failures.length > 0 || !areFew(missed, points)) process.exitCode = 1;
   }
   return done;
 }

@@ -14,8 +14,10 @@ export interface Thoroughness {
 
 /** Steps that are the same wherever they occur; only what puts a thing in its place is looked at each time. */
 const ROUTINE = /^(?!link|rename).*(?:draft|presence|heartbeat|lock|\.new-|\.gone-|\.touch-)/;
-/** Of the points, those to which a process may not come, because it is faster or slower than the one that found them. */
+/** Of the points, those to which no process may come, because all are faster or slower than the one that found them. */
 const MISSED_SHARE = 0.1;
+/** Processes that try to come to a point. */
+const TRIES = 3;
 /** What every scenario does to get going and to end. */
 const COMMON_PHASES: ReadonlySet<string> = new Set(["open", "subscribe", "close"]);
 
@@ -36,10 +38,15 @@ export function testEveryPoint(scenarios: readonly Scenario[], { all = false }: 
         const { failures, missed } = await killAtEach(scenario, chosen);
         assert.equal(failures.length, 0, `${failures.length} of ${chosen.length}:\n${failures.join("\n")}`);
         if (missed.length > 0) context.diagnostic(`not come to: ${missed.join(", ")}`);
-        assert.ok(missed.length <= Math.ceil(chosen.length * MISSED_SHARE), `not come to: ${missed.join(", ")}`);
+        assert.ok(areFew(missed, chosen), `not come to: ${missed.join(", ")}`);
       },
     );
   }
+}
+
+/** Whether so few were missed that the machine's speed explains it. */
+export function areFew(missed: readonly string[], points: readonly KillPoint[]): boolean {
+  return missed.length <= Math.floor(points.length * MISSED_SHARE);
 }
 
 /** Kills at each of the points. @returns what went wrong, with the names of the points, and those to which no process came */
@@ -51,7 +58,9 @@ export async function killAtEach(
   const missed: string[] = [];
   for (const point of points) {
     try {
-      if (!(await killAt(scenario, point))) missed.push(describePoint(point));
+      let wasKilled = false;
+      for (let tries = 0; !wasKilled && tries < TRIES; tries++) wasKilled = await killAt(scenario, point);
+      if (!wasKilled) missed.push(describePoint(point));
     } catch (error) {
       failures.push(`${describePoint(point)}\n  ${(error as Error).message.replaceAll("\n", "\n  ")}`);
     }

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Bus } from "#core/bus.js";
 import { createSpool } from "#core/create-spool.js";
 import { openSpool } from "#core/open-spool.js";
@@ -7,6 +8,9 @@ import { sweep } from "#core/sweep.js";
 import type { Message } from "#core/subscribe/message.js";
 import { until } from "../support/personal-spool.js";
 import type { Deed, Stage } from "./stage.js";
+
+/** Publishers remember a subscription, and so append, only when its record is some milliseconds old. */
+const UNTIL_KNOWN_MS = 100;
 
 /** Something that a process does and may be killed at; afterwards everything must be in order again. */
 export interface Scenario {
@@ -162,6 +166,22 @@ export const scenarios: readonly Scenario[] = [
     run: (stage) =>
       withBus(stage, async (bus) => {
         await handled(stage, bus, "work.*", { durable: "a" }, 3, "nack one of several", nackFirst);
+      }),
+  },
+  {
+    name: "follow a stream",
+    about: "settling",
+    run: (stage) =>
+      withBus(stage, async (bus) => {
+        stage.phase("subscribe");
+        const { stats } = await bus.subscribe("work.*", { durable: "a" }, stage.handler());
+        // Until publishers know it, and append.
+        await delay(UNTIL_KNOWN_MS);
+        stage.phase("follow");
+        for (let n = 1; n <= 4; n++) {
+          await stage.publish(bus, "work.one");
+          await until(() => stats.acked === n);
+        }
       }),
   },
   {

@@ -5,8 +5,8 @@ import { test } from "node:test";
 import type { Bus } from "@agentbus/core";
 import { PersonalSpool, until } from "../support/personal-spool.js";
 
-for (const part of ["new", "cur", "retry", "dead"]) {
-  test(`a consumer whose ${part}/ is removed under it ends, and says so`, async (context) => {
+for (const part of ["new/", "cur/", "retry/", "dead/", "subscription.json"]) {
+  test(`a consumer whose ${part} is removed under it ends, and says so`, async (context) => {
     const spool = await PersonalSpool.make(context);
     const bus = await spool.bus();
     const subscription = await bus.subscribe("work", { durable: "ci" }, () => undefined);
@@ -15,7 +15,7 @@ for (const part of ["new", "cur", "retry", "dead"]) {
     await assertDelivers(bus);
   });
 
-  test(`an iterator whose ${part}/ is removed under it ends, says so, and leaves room for another`, async (context) => {
+  test(`an iterator whose ${part} is removed under it ends, says so, and leaves room for another`, async (context) => {
     const spool = await PersonalSpool.make(context);
     const bus = await spool.bus();
     const reading = (await bus.subscribe("work", { durable: "ci" }))[Symbol.asyncIterator]().next();
@@ -55,13 +55,42 @@ for (const [whose, isSame] of [
   });
 }
 
+test("a subscription that is made anew while the one before it closes is its own, whichever step comes first", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const options = { rescanMs: 600_000 };
+  const [bus, rival] = [await spool.bus(options), await spool.bus(options)];
+  let former = await bus.subscribe("work", { durable: "ci" }, () => undefined);
+  for (let steps = 0; steps < 30; steps++) {
+    const closing = former.close();
+    for (let step = 0; step < steps; step++) await Promise.resolve();
+    await bus.unsubscribe("ci");
+    former = await bus.subscribe("work", { durable: "ci" }, () => undefined);
+    await closing;
+    await assert.rejects(rival.subscribe("work", { durable: "ci" }), { code: "ERR_BUSY" }, `after ${steps} steps`);
+  }
+});
+
+test("what the one before it has seen is not seen by a subscription that is made anew", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  const bus = await spool.bus({ rescanMs: 600_000 });
+  const former = await bus.subscribe("work", { durable: "ci" }, () => undefined);
+  await bus.publish("work", 1, { id: "once" });
+  await until(() => former.stats.acked === 1);
+  await bus.unsubscribe("ci");
+  await (await bus.subscribe("work", { durable: "ci" })).close();
+  await former.close();
+  const subscription = await bus.subscribe("work", { durable: "ci" }, () => undefined);
+  await bus.publish("work", 1, { id: "once" });
+  await until(() => subscription.stats.acked === 1);
+});
+
 test("of a subscription that is made anew the one before it notices, and ends alone", async (context) => {
   const spool = await PersonalSpool.make(context);
   const bus = await spool.bus();
   const former = await bus.subscribe("work", { durable: "ci" }, () => undefined);
   await bus.unsubscribe("ci");
   const subscription = await bus.subscribe("work", { durable: "ci" }, () => undefined);
-  await assert.rejects(former.done);
+  await assert.rejects(former.done, { code: "ERR_NOT_FOUND" });
   await bus.publish("work", 1);
   await until(() => subscription.stats.acked === 1);
 });

@@ -50,7 +50,8 @@ export class Bus<Topics = AnyTopics> implements AsyncDisposable {
   #isClosing = false;
   readonly #closing = new AbortController();
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = () => void this.close();
+  readonly #onAbort = () =>
+    void this.close().catch((error: unknown) => process.emitWarning((error as Error).message, "AgentbusWarning"));
 
   /** Use `openBus()`. */
   constructor(spool: Spool, options: OpenBusOptions, cause?: Cause) {

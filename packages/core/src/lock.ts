@@ -15,6 +15,8 @@ export interface LockOptions {
   readonly updateMs: number;
   /** Names its holder inside of the lock, from the lock's first moment on. A lock without a name in it is free. @default an unnamed lock */
   readonly holder?: string;
+  /** Called in the moment in which a named lock is taken. */
+  readonly onTaken?: () => void;
 }
 
 let library: typeof Library | undefined;
@@ -30,7 +32,7 @@ export type Release = () => Promise<void>;
 export async function takeLock(
   spool: Pick<Spool, "fileSystem" | "names">,
   lockPath: string,
-  { staleMs, updateMs, holder }: LockOptions,
+  { staleMs, updateMs, holder, onTaken }: LockOptions,
 ): Promise<Release | undefined> {
   library ??= (await loadLater(() => import("proper-lockfile"))).default;
   try {
@@ -42,7 +44,7 @@ export async function takeLock(
       update: updateMs,
       // Whoever has to know looks (ConsumerLock.look()); without this, the library throws.
       onCompromised: () => undefined,
-      fs: holder === undefined ? unnamed(spool.fileSystem) : named(spool, holder),
+      fs: holder === undefined ? unnamed(spool.fileSystem) : named(spool, holder, onTaken),
     });
     return () => release().catch(() => undefined);
   } catch (error) {
@@ -70,7 +72,7 @@ function unnamed(fileSystem: FileSystem) {
  * The same for a lock with its holder's name in it. It is built aside and renamed into place, which replaces an empty directory and
  * fails on one with a name: no moment leaves a lock of which nobody could tell whose it is.
  */
-function named({ fileSystem, names }: Pick<Spool, "fileSystem" | "names">, holder: string) {
+function named({ fileSystem, names }: Pick<Spool, "fileSystem" | "names">, holder: string, onTaken?: () => void) {
   const install = (path: string) => {
     const aside = `${dirname(path)}/.lock-${names.random(16)}`;
     fileSystem.mkdir(aside, PRIVATE_MODE);
@@ -81,6 +83,7 @@ function named({ fileSystem, names }: Pick<Spool, "fileSystem" | "names">, holde
       remove(aside);
       throw errnoOf(error) === "ENOTEMPTY" ? Object.assign(new Error(`held: ${path}`), { code: "EEXIST" }) : error;
     }
+    onTaken?.();
   };
   const remove = (path: string) => {
     ignoreMissing(() => fileSystem.unlink(`${path}/${holder}`));

@@ -1,7 +1,7 @@
 import { Directory } from "./directory.js";
 import { BusError, errnoOf } from "./errors.js";
 import type { Spool } from "./spool.js";
-import { labelOf, type SubscriptionRecord } from "./subscription-record.js";
+import { labelOf, SUBSCRIPTION_FILE, type SubscriptionRecord } from "./subscription-record.js";
 import { hasTally, TALLY } from "./tally.js";
 
 /**
@@ -11,6 +11,7 @@ import { hasTally, TALLY } from "./tally.js";
 export class SubscriptionDirectories {
   readonly label: string;
   readonly path: string;
+  readonly top: Directory;
   /** Where messages arrive. */
   readonly new: Directory;
   /** Claimed by a consumer. */
@@ -36,11 +37,11 @@ export class SubscriptionDirectories {
     this.path = `${parentDir}/${directoryName}`;
     this.tallyDir = hasTally(spool, { record }) ? `${this.path}/${TALLY}` : undefined;
     try {
-      const top = this.#open(parentDir, directoryName);
-      this.new = this.#open(top, "new");
-      this.cur = this.#open(top, "cur");
-      this.retry = this.#open(top, "retry");
-      this.dead = this.#open(top, "dead");
+      this.top = this.#open(parentDir, directoryName);
+      this.new = this.#open(this.top, "new");
+      this.cur = this.#open(this.top, "cur");
+      this.retry = this.#open(this.top, "retry");
+      this.dead = this.#open(this.top, "dead");
     } catch (error) {
       this.close();
       throw error;
@@ -53,8 +54,11 @@ export class SubscriptionDirectories {
    */
   isInPlace(): boolean {
     const parts = [this.new, this.cur, this.retry, this.dead];
+    const { fileSystem } = this.#spool;
     try {
-      return parts.every(({ path, ino }) => this.#spool.fileSystem.lstat(path).ino === ino);
+      // Without its record it is nobody's subscription, and gets nothing.
+      fileSystem.lstat(`${this.path}/${SUBSCRIPTION_FILE}`);
+      return parts.every(({ path, ino }) => fileSystem.lstat(path).ino === ino);
     } catch (error) {
       return errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR";
     }

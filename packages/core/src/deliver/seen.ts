@@ -1,6 +1,5 @@
 import fs from "node:fs";
-import { basename, dirname } from "node:path";
-import { Directory, ignoreMissing } from "../directory.js";
+import { ignoreMissing, type Directory } from "../directory.js";
 import { errnoOf } from "../errors.js";
 import { writeAll } from "../file-system.js";
 import { PRIVATE_FILE_MODE } from "../permissions.js";
@@ -13,6 +12,9 @@ const GENERATION = 10_000;
 const MAX_JOURNAL_LINES = 20_000;
 /** Ids may be lost in a crash for this long, in milliseconds; they would only matter for a repeat of the same id. */
 const WRITE_AFTER_MS = 200;
+
+const JOURNAL = "seen";
+const OLD_JOURNAL = "seen.old";
 
 /** How far the journal has been read. */
 interface Journal {
@@ -34,8 +36,8 @@ const { O_RDONLY, O_CREAT, O_WRONLY, O_APPEND, O_NOFOLLOW } = fs.constants;
  */
 export class SeenIds {
   readonly #spool: Spool;
-  /** undefined: in memory only. */
-  readonly #journalPath: string | undefined;
+  /** The subscription's, pinned: another may have its name by now. undefined: in memory only. */
+  readonly #directory: Directory | undefined;
   readonly #isShared: boolean;
   readonly #senders = new Map<number, Generations>();
   /** Neighbours of the same sender together. */
@@ -43,28 +45,31 @@ export class SeenIds {
   #journal = NO_JOURNAL;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param isShared whether other processes use the same journal at the same time */
-  constructor(spool: Spool, journalPath: string | undefined, isShared: boolean) {
+  /**
+   * @param directory where the journal is; undefined: in memory only
+   * @param isShared whether other processes use the same journal at the same time
+   */
+  constructor(spool: Spool, directory: Directory | undefined, isShared: boolean) {
     this.#spool = spool;
-    this.#journalPath = journalPath;
+    this.#directory = directory;
     this.#isShared = isShared;
-    if (journalPath !== undefined) this.#catchUp(journalPath);
+    if (directory !== undefined) this.#catchUp(directory);
   }
 
   has(uid: number, id: string): boolean {
-    if (this.#isShared && this.#journalPath !== undefined) this.#catchUp(this.#journalPath);
+    if (this.#isShared && this.#directory !== undefined) this.#catchUp(this.#directory);
     return this.#senders.get(uid)?.has(id) ?? false;
   }
 
   /** Whether an id comes after all that were ever added of its sender, so it is none of these; ULIDs usually do. */
   isLatest(uid: number, id: string): boolean {
-    if (this.#isShared && this.#journalPath !== undefined) this.#catchUp(this.#journalPath);
+    if (this.#isShared && this.#directory !== undefined) this.#catchUp(this.#directory);
     return this.#senders.get(uid)?.isLatest(id) ?? true;
   }
 
   add(uid: number, id: string): void {
     this.#remember(uid, id);
-    if (this.#journalPath === undefined) return;
+    if (this.#directory === undefined) return;
     const last = this.#unwritten.at(-1);
     if (last?.uid === uid) last.ids.push(id);
     else this.#unwritten.push({ uid, ids: [id] });
@@ -76,22 +81,26 @@ export class SeenIds {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const path = this.#journalPath;
-    if (path === undefined || this.#unwritten.length === 0) return;
+    const directory = this.#directory;
+    if (directory === undefined || this.#unwritten.length === 0) return;
     const unwritten = this.#unwritten.splice(0);
     const lines = unwritten.reduce((sum, { ids }) => sum + ids.length, 0);
     const text = unwritten.map(({ uid, ids }) => linesOf(uid, ids)).join("");
     const { fileSystem } = this.#spool;
     try {
-      const fd = fileSystem.open(path, O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW, PRIVATE_FILE_MODE);
+      const fd = fileSystem.open(
+        directory.atOwn(JOURNAL),
+        O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW,
+        PRIVATE_FILE_MODE,
+      );
       try {
         writeAll(fileSystem, fd, Buffer.from(text));
       } finally {
         fileSystem.close(fd);
       }
-      if (this.#isShared) this.#catchUp(path);
+      if (this.#isShared) this.#catchUp(directory);
       else this.#journal = { ...this.#journal, lines: this.#journal.lines + lines };
-      if (this.#journal.lines > MAX_JOURNAL_LINES) this.#compact(path);
+      if (this.#journal.lines > MAX_JOURNAL_LINES) this.#compact(directory);
     } catch {
       return;
     }
@@ -104,27 +113,23 @@ export class SeenIds {
   }
 
   /** A crash between its two steps leaves lines twice, which is harmless. */
-  #compact(path: string): void {
+  #compact(directory: Directory): void {
     const { fileSystem } = this.#spool;
     const text = [...this.#senders].map(([uid, generations]) => linesOf(uid, generations.ids())).join("");
-    const directory = Directory.open(fileSystem, dirname(dirname(path)), basename(dirname(path)));
-    try {
-      writeOwnFile(this.#spool, directory, `${basename(path)}.old`, text, PRIVATE_FILE_MODE);
-    } finally {
-      directory.close();
-    }
-    ignoreMissing(() => fileSystem.unlink(path));
+    writeOwnFile(this.#spool, directory, OLD_JOURNAL, text, PRIVATE_FILE_MODE);
+    ignoreMissing(() => fileSystem.unlink(directory.atOwn(JOURNAL)));
     this.#journal = NO_JOURNAL;
   }
 
   /** Reads what has been appended since, by whichever process. */
-  #catchUp(path: string): void {
+  #catchUp(directory: Directory): void {
     const before = this.#journal;
     try {
+      const path = directory.atOwn(JOURNAL);
       const { ino, size } = this.#inodeOf(path);
       if (ino === before.ino && size === before.bytes) return;
       // The first look, or another process has written the journal anew: what it held before is in seen.old.
-      if (ino !== before.ino) this.#read(`${path}.old`, 0);
+      if (ino !== before.ino) this.#read(directory.atOwn(OLD_JOURNAL), 0);
       const from = ino === before.ino ? before.bytes : 0;
       const { bytes, lines } = this.#read(path, from);
       this.#journal = { ino, bytes: from + bytes, lines: (from === 0 ? 0 : before.lines) + lines };

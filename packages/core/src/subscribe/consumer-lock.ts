@@ -29,8 +29,8 @@ export type HeldLocks = Map<string, ConsumerLock>;
 
 /**
  * Keeps a durable subscription, or what else one process of an account does, to one process at a time. `consumer.lock/<token>` is whose it is, from the lock's first
- * moment to its last, and `consumer.json` tells everybody else. Whether the holder lives is decided by its presence, never by a
- * clock; a dead one's name is taken out of the lock, and that very name only, so nobody can break the lock of the next one.
+ * moment to its last, and `consumer.json` tells everybody else. Whether the holder lives is decided by its presence, and by a
+ * clock only where its process cannot be seen (presence.ts); a dead one's name is taken out of the lock, and that very name only, so nobody can break the lock of the next one.
  */
 export class ConsumerLock {
   readonly #spool: Spool;
@@ -129,14 +129,18 @@ export class ConsumerLock {
   }
 
   async #try(): Promise<boolean> {
-    this.#release = await takeLock(this.#spool, this.#lockPath, {
-      staleMs: Infinity,
-      updateMs: MAX_TIMER_MS,
-      holder: this.#self.token,
-    });
-    if (this.#release === undefined) return false;
-    this.#held.set(this.#lockPath, this);
-    return true;
+    try {
+      this.#release = await takeLock(this.#spool, this.#lockPath, {
+        staleMs: Infinity,
+        updateMs: MAX_TIMER_MS,
+        holder: this.#self.token,
+        // From here on it is not that of the one before, who may be letting go of it just now.
+        onTaken: () => this.#held.set(this.#lockPath, this),
+      });
+    } finally {
+      if (this.#release === undefined && this.#isOurs) this.#held.delete(this.#lockPath);
+    }
+    return this.#release !== undefined;
   }
 
   #sign(): void {

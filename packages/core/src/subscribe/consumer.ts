@@ -31,8 +31,8 @@ const SEALED_AT_ONCE = 256;
 export interface ConsumerOptions extends Attempts {
   /** Names this consumer in its claims. */
   readonly consumer: string;
-  /** Where settled ids are kept; undefined: in memory. */
-  readonly seenPath: string | undefined;
+  /** Whether settled ids are kept beyond this process. */
+  readonly keepsSeen: boolean;
   /** Whether others consume the same subscription, so that claims in `cur/` may be theirs. */
   readonly isShared: boolean;
   /** Whether the consumer that a claim names has died. */
@@ -85,7 +85,7 @@ export class Consumer {
     this.#pending = new Pending(spool, directories);
     this.#returns = new Returns(directories.path);
     this.#tallyKeeper = new TallyKeeper(spool, directories);
-    this.#seen = new SeenIds(spool, options.seenPath, options.isShared);
+    this.#seen = new SeenIds(spool, options.keepsSeen ? directories.top : undefined, options.isShared);
     this.#taker = new Taker(spool, directories, this.#seen, this.#lateNotes, options.consumer, {
       refused: (refusal) => this.#refused(refusal),
       duplicate: () => void this.statistics.duplicates++,

@@ -125,11 +125,12 @@ function directoriesOf(spool: Spool, kind: SubscriptionRecord["kind"]): [name: s
 
 /** Brings a subscription that stands already to what is wished now. */
 function adapt(spool: Spool, place: SubscriptionPlace, wish: SubscriptionWish): SubscriptionRecord {
-  const known = readKnown(spool, place);
-  if (known === undefined) return restore(spool, place, wish);
   const dir = `${place.parentDir}/${place.directoryName}`;
   // A part of it may have been removed. Nobody else's is ours to mend.
-  if (spool.fileSystem.lstat(dir).uid === spool.uid) makeMissing(spool, dir, wish.kind);
+  if (spool.fileSystem.lstat(dir).uid === spool.uid) makeMissingParts(spool, dir, wish.kind);
+  // After it: whoever removes all of it just now leaves no parts without a record.
+  const known = readKnown(spool, place);
+  if (known === undefined) return restore(spool, place, wish);
   const formerPatterns = former(known, wish);
   const record: SubscriptionRecord = {
     ...compose(spool, wish, known.createdAt),
@@ -157,15 +158,16 @@ function restore(spool: Spool, place: SubscriptionPlace, wish: SubscriptionWish)
   // What waits in it may be as old as it is.
   const bornMs = Math.min(stat.birthtimeMs || Date.now(), Date.now());
   const record = compose(spool, wish, new Date(bornMs).toISOString());
-  makeMissing(spool, dir, wish.kind);
+  makeMissingParts(spool, dir, wish.kind);
   write(spool, place, record);
   bump(spool, place.parentDir);
   return record;
 }
 
-function makeMissing(spool: Spool, dir: string, kind: SubscriptionRecord["kind"]): void {
+/** @throws the system's error; ENOENT when the subscription itself is gone */
+function makeMissingParts(spool: Spool, dir: string, kind: SubscriptionRecord["kind"]): void {
   for (const [name, mode] of directoriesOf(spool, kind)) {
-    if (isPlaceTaken(spool, `${dir}${name}`)) continue;
+    if (name === "" || isPlaceTaken(spool, `${dir}${name}`)) continue;
     try {
       makeDirectory(spool.fileSystem, `${dir}${name}`, mode);
     } catch (error) {

@@ -201,7 +201,7 @@ export async function openSubscription<Data>(
       consumer: self,
       maxAttempts: options.maxAttempts ?? record.maxAttempts ?? SUBSCRIBE_DEFAULTS.maxAttempts,
       backoff: { ...SUBSCRIBE_DEFAULTS.backoff, ...options.backoff },
-      seenPath: isShortLived || wish.kind === "queue" ? undefined : `${directories.path}/seen`,
+      keepsSeen: !isShortLived && wish.kind !== "queue",
       isShared: !isExclusive && !isShortLived,
       isDead: isExclusive ? (claim) => claim.consumer !== self : (claim) => isConsumerDead(spool, claim),
       onRefused: options.onRefused,

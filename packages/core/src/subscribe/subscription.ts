@@ -98,17 +98,19 @@ export class Subscription<Data = unknown> implements ReceivingEnd<Data>, AsyncIt
   [Symbol.asyncIterator](): AsyncIterator<Message<Data>, undefined> {
     this.#claimReader("iterator");
     let last: Message<Data> | undefined;
+    const next = async (): Promise<IteratorResult<Message<Data>, undefined>> => {
+      // One that was put back because the subscription closed meanwhile is not ours to acknowledge.
+      if (this.#parts.autoAck && last?.isSettled === false) await last.ack();
+      await this.#roomFor(this.#parts.maxInFlight);
+      const taken = await this.#consumer.next();
+      if (taken === undefined || this.#hasClosedBefore(taken)) return { done: true, value: undefined };
+      last = this.#messageOf(taken);
+      taken.claim.confirmBegun(taken.index);
+      return { done: false, value: last };
+    };
     return {
-      next: async () => {
-        // One that was put back because the subscription closed meanwhile is not ours to acknowledge.
-        if (this.#parts.autoAck && last?.isSettled === false) await last.ack();
-        await this.#roomFor(this.#parts.maxInFlight);
-        const taken = await this.#consumer.next().catch((error: unknown) => this.#end(error));
-        if (taken === undefined || this.#hasClosedBefore(taken)) return { done: true, value: undefined };
-        last = this.#messageOf(taken);
-        taken.claim.confirmBegun(taken.index);
-        return { done: false, value: last };
-      },
+      // A loop that ends by an error calls nothing that would close it.
+      next: () => next().catch((error: unknown) => this.#end(error)),
       return: async () => {
         await this.close();
         return { done: true, value: undefined };
@@ -165,7 +167,7 @@ export class Subscription<Data = unknown> implements ReceivingEnd<Data>, AsyncIt
 
   /** Closes because it cannot go on. @throws what it was given, once everything is let go of */
   async #end(failure: unknown): Promise<never> {
-    this.#failure ??= failure;
+    if (!this.#closing.signal.aborted) this.#failure ??= failure;
     // What else goes wrong then is not what counts.
     await this.close().catch(() => undefined);
     throw failure;

@@ -46,6 +46,8 @@ export class PipeReceiver<Data> implements Pipes<Data> {
   #reading: "nobody" | "iterator" | "handler" = "nobody";
   #isDraining = false;
   #closed: Promise<void> | undefined;
+  /** Why no more can be received. */
+  #failure: BusError | undefined;
   #onIdle: (() => void)[] = [];
   #finish!: () => void;
   #fail!: (error: unknown) => void;
@@ -202,7 +204,7 @@ export class PipeReceiver<Data> implements Pipes<Data> {
 
   #break(error: BusError): void {
     process.emitWarning(`no more pipes are received: ${error.message}`, "AgentbusWarning");
-    this.#fail(error);
+    this.#failure = error;
     void this.close();
   }
 
@@ -218,7 +220,8 @@ export class PipeReceiver<Data> implements Pipes<Data> {
     this.#forget();
     this.#counters.close();
     await this.#unlock?.();
-    this.#finish();
+    if (this.#failure === undefined) this.#finish();
+    else this.#fail(this.#failure);
   }
 
   #claimReader(reader: "iterator" | "handler"): void {
