@@ -25,10 +25,10 @@ const PANELS: readonly Panel[] = [
     metric: "messagesPerSecond",
     axisName: "delivered a second, to all subscriptions together",
     scale: linearScale,
-    leftPx: 486,
+    leftPx: 458,
   },
 ];
-const PANEL_WIDTH_PX = 206;
+const PANEL_WIDTH_PX = 192;
 
 /** What one more subscription costs the publisher, and what arrives at all of them: a line for each transport. */
 export function fanOut(all: readonly ResultRecord[]): Drawing | undefined {
