@@ -53,3 +53,25 @@ for (const failing of CALLS) {
     });
   }
 }
+
+test("a message that can neither be read nor put back once it is claimed comes when the disk works again", async (context) => {
+  const spool = await PersonalSpool.make(context);
+  let isBroken = true;
+  const failed: string[] = [];
+  const watch = new SeamWatch(spool.path, (call, proceed, args) => {
+    if (!isBroken || !/^(open|rename) cur\/…/.test(call.name)) return proceed(args);
+    failed.push(call.name);
+    throw Object.assign(new Error("EIO: injected"), { code: "EIO" });
+  });
+  const bus = await createBus({ spool: spool.path, rescanMs: 50 }, { fileSystem: watch.fileSystem, env: {} });
+  context.after(() => bus.close());
+  const received: unknown[] = [];
+  await bus.subscribe("a.b", { durable: "a" }, ({ data }) => void received.push(data));
+  const publisher = await spool.bus();
+  await publisher.publish("a.b", 1, { sync: "data" });
+  await until(() => failed.length > 1);
+  assert.deepEqual([...new Set(failed)].toSorted(), ["open cur/…", "rename cur/… → retry/…"]);
+  isBroken = false;
+  await until(() => received.length === 1);
+  assert.deepEqual(received, [1]);
+});

@@ -48,8 +48,10 @@ describe("permissions that are taken away under a running process", { skip: NEED
       const topic = `settled.${deed}`;
       await bob.run(take, spool.path, topic, deed);
       await publish(topic, "keep me");
+      // Not only claimed: it is read as well.
+      await bob.run(taken, topic);
       const entries = (name: string) => fs.readdirSync(spool.of(bob, deed, name));
-      await until(() => entries("cur").length === 1);
+      assert.equal(entries("cur").length, 1);
       await without(spool.of(bob, deed, part), async () => {
         assertIsRefused(await bob.failureOf(settle, topic, deed), spool.path);
         assert.equal(entries("cur").length, 1);
@@ -104,6 +106,11 @@ async function take({ openedBus, keep }: Tools, path: string, topic: string, dur
   const options = { durable, backoff: { minMs: 1, maxMs: 1 } };
   const messages = (await (await openedBus(path)).subscribe(topic, options))[Symbol.asyncIterator]();
   keep[topic] = { messages, message: messages.next() } satisfies Iteration;
+}
+
+/** A task: waits until it is taken. */
+async function taken({ keep }: Tools, topic: string): Promise<void> {
+  await (keep[topic] as Iteration).message;
 }
 
 /** A task: settles what was taken. */

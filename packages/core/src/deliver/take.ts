@@ -68,6 +68,8 @@ export class Taker {
   /** Ids in work, of which a second copy must not start. */
   readonly #inWork = new InWork();
   readonly #secondCopies = new SecondCopies();
+  /** Claimed files that can neither be read nor put back for now. */
+  readonly #stuck = new Set<Claim>();
   readonly express: Express;
 
   constructor(
@@ -251,15 +253,30 @@ export class Taker {
       return [];
     }
     return whenReady(this.#judge.judge(claim, load as LoadedFile, pending), (steps) => {
-      if (steps === undefined) claim.release(LOOK_AGAIN_MS);
+      if (steps === undefined) this.#release(claim);
       return steps ?? [];
     });
+  }
+
+  /** Puts back what could not be put back before. To be called from time to time. */
+  freeStuck(): void {
+    for (const claim of this.#stuck) this.#release(claim);
+  }
+
+  /** Nobody else may take it from `cur/` while this consumer lives, so it is tried until it has gone back. */
+  #release(claim: Claim): void {
+    try {
+      claim.release(LOOK_AGAIN_MS);
+      this.#stuck.delete(claim);
+    } catch {
+      this.#stuck.add(claim);
+    }
   }
 
   /** Nothing has been handed out, so putting the file back loses nothing. */
   #giveBack(claim: Claim, error: unknown): Step[] {
     if (errnoOf(error) === "ENOENT") return [];
-    claim.release(LOOK_AGAIN_MS);
+    this.#release(claim);
     // Its sender holds a lease on it (fcntl(2), F_SETLEASE), which the kernel ends by itself.
     if (errnoOf(error) === "EAGAIN") return [];
     throw fromErrno(error, "read a message in", this.#directories.path);

@@ -136,6 +136,7 @@ export class Consumer {
     if (this.#options.isShared || this.#hasLeftClaims) this.#recover();
     if (this.#options.isShared) removeOrphanedNotes(this.#spool, this.#directories, false);
     this.#tallyKeeper.look();
+    this.#taker.freeStuck();
     if (this.#pending.hasChanged()) this.wake();
     if (this.#taker.streams.tick()) this.#alarm.ring();
   }
