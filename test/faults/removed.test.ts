@@ -55,21 +55,6 @@ for (const [whose, isSame] of [
   });
 }
 
-test("a subscription that is made anew while the one before it closes is its own, whichever step comes first", async (context) => {
-  const spool = await PersonalSpool.make(context);
-  const options = { rescanMs: 600_000 };
-  const [bus, rival] = [await spool.bus(options), await spool.bus(options)];
-  let former = await bus.subscribe("work", { durable: "ci" }, () => undefined);
-  for (let steps = 0; steps < 30; steps++) {
-    const closing = former.close();
-    for (let step = 0; step < steps; step++) await Promise.resolve();
-    await bus.unsubscribe("ci");
-    former = await bus.subscribe("work", { durable: "ci" }, () => undefined);
-    await closing;
-    await assert.rejects(rival.subscribe("work", { durable: "ci" }), { code: "ERR_BUSY" }, `after ${steps} steps`);
-  }
-});
-
 test("what the one before it has seen is not seen by a subscription that is made anew", async (context) => {
   const spool = await PersonalSpool.make(context);
   const bus = await spool.bus({ rescanMs: 600_000 });
